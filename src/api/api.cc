@@ -8,6 +8,7 @@
 #include "api/internal/endpoint_state.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
+#include "api/internal/iso_installs.h"
 #include "api/internal/job_state_keeper.h"
 #include "api/internal/log.h"
 #include "api/internal/plugin_providers.h"
@@ -100,13 +101,14 @@ class ApiServer final : public Api {
   }
 
   std::string api_url() const override {
-    return fmt::format("https://{}:{}", services_.facts.address, services_.facts.api_port);
+    return fmt::format("https://{}:{}", host_in_url(services_.facts.address), services_.facts.api_port);
   }
   std::string static_url() const override {
-    return fmt::format("http://{}:{}", services_.facts.address, services_.facts.static_port);
+    return fmt::format("http://{}:{}", host_in_url(services_.facts.address), services_.facts.static_port);
   }
 
   Task<net::Response> handle(net::Request& request) override { return dispatch(services_, request); }
+  void unpack_missing(std::string iso) override { api::unpack_missing(services_, std::move(iso)); }
 
   Task<net::Response> handle_static(net::Request& request) override {
     std::string_view path = request.path;

@@ -180,6 +180,11 @@ class Api : public bulk::UserRequests {
 
   /// What this server tells managers besides objects. No secrets.
   virtual model::EndpointState endpoint_state() const = 0;
+
+  /// Unpacks this iso, or every one (""), for the boot environments that name it, where what is unpacked is
+  /// not of the iso that is here: another server of the cluster may have done it, or been given it.
+  virtual void unpack_missing(std::string iso) = 0;
+
   /// How queries of a collection see parameters: with those of profiles, where the collection has any. Empty:
   /// own ones only.
   virtual store::ParamResolver param_resolver(std::string_view prefix,
@@ -194,5 +199,10 @@ class Api : public bulk::UserRequests {
   virtual Task<void> stop() = 0;
 };
 std::unique_ptr<Api> make_api(Dependencies dependencies);
+
+/// Where others reach this machine, as far as it can tell: its first IPv4 address that is not loopback.
+std::string outside_address();
+/// An address as the host part of a URL: one with colons in brackets.
+std::string host_in_url(const std::string& address);
 
 }  // namespace mullion::api

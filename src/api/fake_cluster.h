@@ -34,6 +34,7 @@ class FakeCluster final : public cluster::Cluster {
   std::vector<std::string> removed, handed_to;
   std::optional<Error> refusal;
   bool safe = false;
+  int taken_over = 0;
   mutable env::Signal signal;
 
   bool enrolled() const override { return shown.enrolled; }
@@ -67,6 +68,11 @@ class FakeCluster final : public cluster::Cluster {
     if (refusal) co_return *refusal;
     handed_to.push_back(id);
     co_return Result<void>{};
+  }
+  env::Task<Result<std::string>> take_over() override {
+    if (refusal) co_return *refusal;
+    ++taken_over;
+    co_return std::string("what may be missing");
   }
   env::Task<Result<bool>> fail_over_safe(env::Duration) override { co_return safe; }
 };

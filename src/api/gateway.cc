@@ -122,10 +122,10 @@ class GatewayImpl final : public Gateway {
     facts_.static_secure_port = static_secure;
   }
   std::string api_url() const override {
-    return fmt::format("https://{}:{}", facts_.address, facts_.api_port);
+    return fmt::format("https://{}:{}", host_in_url(facts_.address), facts_.api_port);
   }
   std::string static_url() const override {
-    return fmt::format("http://{}:{}", facts_.address, facts_.static_port);
+    return fmt::format("http://{}:{}", host_in_url(facts_.address), facts_.static_port);
   }
 
   Task<net::Response> handle(net::Request& request) override {
@@ -358,11 +358,16 @@ class GatewayImpl final : public Gateway {
     out["stats"] = json::array();
     out["scopes"] = json::object();
     out["ClusterState"] = cluster_state(cluster);
+    if (cluster.active) {  // it leads, and its rooms are not open yet
+      out["ha_is_active"] = false;
+      out["ha_status"] = "Connecting";
+    }
     return out;
   }
 
   /// The member that serves is asked, in the caller's name, to hand over to this one.
   Task<Result<net::Response>> become_active(net::Request& request) {
+    if (request.query_value("force") == "true") co_return co_await take_over();
     const std::optional<ActiveMember> active = around_.cluster.active_elsewhere();
     if (!active) co_return nobody_serves();
     const cluster::ClusterView view = around_.cluster.view();
@@ -374,6 +379,14 @@ class GatewayImpl final : public Gateway {
     if (!answer) co_return outcome_unknown();
     net::Response response = json_response(answer->status, std::move(answer->body));
     co_return response;
+  }
+
+  /// In a cluster that is switched by hand, without the member that served.
+  Task<Result<net::Response>> take_over() {
+    const Result<std::string> done = co_await around_.cluster.take_over();
+    if (!done) co_return done.error();
+    kLog.warn("{}", *done);
+    co_return json_response(200, json::value(*done));
   }
 
   GatewayDependencies around_;

@@ -170,6 +170,47 @@ TEST_F(GatewayTest, AWriteThatCannotHaveArrivedWaitsForSomebodyElse) {
   EXPECT_EQ(std::get<std::string>(answer.body).find("may have been carried out"), std::string::npos);
 }
 
+/// So an upgrade's trial does not count it as serving before its rooms are open.
+TEST_F(GatewayTest, WhoLeadsAndHasNotOpenedItsRoomsDoesNotServeYet) {
+  ASSERT_TRUE(fixture_.cluster.shown.active);
+  const std::string early = std::get<std::string>(ask("GET", "/api/v3/info").body);
+  EXPECT_NE(early.find(R"("ha_status":"Connecting")"), std::string::npos) << early;
+  EXPECT_NE(early.find(R"("ha_is_active":false)"), std::string::npos);
+  gateway_->serve_with(*fixture_.api);
+  const std::string later = std::get<std::string>(ask("GET", "/api/v3/info").body);
+  EXPECT_NE(later.find(R"("ha_status":"Up")"), std::string::npos) << later;
+}
+
+TEST_F(GatewayTest, AMemberThatIsOrderedGoesOnWithoutTheOthers) {
+  be_passive();
+  EXPECT_EQ(status("POST", "/api/v3/system/active"), 503) << "nobody can be asked";
+  EXPECT_EQ(fixture_.cluster.taken_over, 0);
+  EXPECT_EQ(status("POST", "/api/v3/system/active?force=false"), 503);
+  const net::Response done = ask("POST", "/api/v3/system/active?force=true");
+  EXPECT_EQ(done.status, 200);
+  EXPECT_NE(std::get<std::string>(done.body).find("what may be missing"), std::string::npos);
+  EXPECT_EQ(fixture_.cluster.taken_over, 1);
+  fixture_.cluster.refusal = Error(ErrorCode::kConflict, "another one serves");
+  EXPECT_EQ(status("POST", "/api/v3/system/active?force=true"), 409);
+  EXPECT_EQ(ask("POST", "/api/v3/system/active?force=true", "", {}).status, 401);
+}
+
+TEST_F(GatewayTest, AddressesWithColonsAreInBrackets) {
+  Facts facts;
+  facts.id = facts.local_id = "M1";
+  facts.address = "2001:db8::1";
+  const auto gateway = make_gateway({.runtime = fixture_.runtime,
+                                     .store = *fixture_.store,
+                                     .authenticator = fixture_.authenticator,
+                                     .cluster = fixture_.cluster,
+                                     .facts = facts,
+                                     .limits = {}});
+  gateway->set_ports(8092, 8091, 8090);
+  EXPECT_EQ(gateway->api_url(), "https://[2001:db8::1]:8092");
+  EXPECT_EQ(gateway->static_url(), "http://[2001:db8::1]:8091");
+  fixture_.run(gateway->stop());
+}
+
 // ------------------------------------------------------------------------------- the routes of the API
 // itself
 
@@ -189,6 +230,25 @@ TEST_F(ConsensusRoutes, TheIntroductionAloneCarriesTheToken) {
     EXPECT_EQ(body.find("a-token"), std::string::npos) << target;
     EXPECT_EQ(body.find("cm9vdA=="), std::string::npos) << target;
   }
+}
+
+TEST_F(ConsensusRoutes, WhoIsLeftBehindIsTold) {
+  cluster::ClusterView& shown = fixture_.cluster.shown;
+  shown.enrolled = shown.by_hand = true;
+  cluster::NodeView passive;
+  passive.id = "two";
+  passive.address = "192.0.2.2:8093";
+  passive.in_step = true;
+  shown.nodes.push_back(passive);
+  const std::string fine = fixture_.call("GET", "/api/v3/info").body;
+  EXPECT_NE(fine.find(R"("electable":true)"), std::string::npos) << fine;
+  EXPECT_EQ(fine.find("not in step"), std::string::npos);
+  EXPECT_EQ(fine.find("have a vote"), std::string::npos) << "one vote is as it should be";
+  shown.nodes.back().in_step = false;
+  const std::string behind = fixture_.call("GET", "/api/v3/info").body;
+  EXPECT_NE(behind.find(R"("electable":false)"), std::string::npos);
+  EXPECT_NE(behind.find("member 192.0.2.2:8093 is not in step"), std::string::npos) << behind;
+  EXPECT_NE(behind.find("nobody can take over"), std::string::npos);
 }
 
 TEST_F(ConsensusRoutes, AskTheCluster) {

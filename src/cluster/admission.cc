@@ -156,11 +156,11 @@ Result<void> write_membership(const Places& places, MemberId number, const std::
   return env::write_file_atomic(places.members(), json::serialize(own), 0600);
 }
 
-HaState member_state(const JoinRequest& request, HaState wanted, const std::string& ha_id) {
+HaState member_state(const JoinRequest& request, HaState wanted, const Roster& roster) {
   wanted.enabled = true;
-  wanted.consensus_enabled = true;
+  wanted.consensus_enabled = !roster.by_hand;
   wanted.valid = true;
-  wanted.ha_id = ha_id;
+  wanted.ha_id = roster.ha_id;
   wanted.consensus_id = request.consensus_id;
   wanted.api_url = request.api_url;
   wanted.server_hostname = request.hostname;
@@ -182,7 +182,7 @@ void complete(HaState& wanted, const JoinRequest& request) {
   const auto fill = [](std::string& field, const std::string& value) {
     if (field.empty()) field = value;
   };
-  if (!wanted.consensus_enabled && wanted.virtual_address.empty()) {
+  if (!joins(wanted) && wanted.virtual_address.empty()) {
     wanted.virtual_address = settings.virtual_address;
     wanted.load_balanced = wanted.load_balanced || settings.load_balanced;
   }
@@ -287,7 +287,9 @@ env::Task<Result<HaState>> join(env::Runtime& runtime, JoinRequest request, HaSt
 
 Result<HaState> settle(const JoinRequest& request, const net::PeerKey& key, const Admission& admitted,
                        HaState wanted) {
-  const HaState state = member_state(request, std::move(wanted), admitted.ha_id);
+  const Result<Roster> roster = decode_roster(admitted.roster);
+  if (!roster.ok()) return roster.error();
+  const HaState state = member_state(request, std::move(wanted), *roster);
   Result<void> done = fresh_folder(request.places);
   if (done.ok()) done = key.store(request.places.key());
   if (done.ok()) done = write_membership(request.places, admitted.number, admitted.roster);
@@ -304,6 +306,7 @@ Result<HaState> found(const JoinRequest& request, store::Store& store, HaState w
   Result<net::PeerKey> key = net::PeerKey::make();
   if (!key.ok()) return key.error();
   Roster roster{wanted.ha_id, 2, {}};
+  roster.by_hand = by_hand(wanted);
   roster.members.push_back({1, request.consensus_id, key->public_key(), wanted.consensus_address,
                             request.api_url, wanted.observer, true});
   if (wanted.observer) return field_error("Observer", "the first member cannot be an observer");
@@ -320,7 +323,7 @@ Result<HaState> found(const JoinRequest& request, store::Store& store, HaState w
   Result<std::unique_ptr<Journal>> journal = open_journal(request.places.journal());
   if (!journal.ok()) return journal.error();
   if (Result<void> begun = (*journal)->begin_at(place.index, place.term); !begun.ok()) return begun.error();
-  const HaState state = member_state(request, std::move(wanted), roster.ha_id);
+  const HaState state = member_state(request, std::move(wanted), roster);
   if (Result<void> written = env::write_file_atomic(request.places.state(), encode_state(state), 0600);
       !written.ok()) {
     return written.error();

@@ -66,7 +66,7 @@ class AloneImpl final : public Alone {
     request.hostname = options_.hostname;
     if (wanted.ha_id.empty()) wanted.ha_id = options_.ha_id;
     Result<HaState> out = Error(ErrorCode::kInternal, "");
-    if (wanted.consensus_enabled) {
+    if (joins(wanted)) {
       out = co_await join(runtime_, std::move(request), std::move(wanted));
     } else {
       co_await env::run_blocking([&] { out = found(request, store_, std::move(wanted)); });
@@ -83,6 +83,7 @@ class AloneImpl final : public Alone {
   env::Task<Result<Admission>> admit(Candidate) override { co_return no_cluster(); }
   env::Task<Result<NodeView>> remove(std::string) override { co_return no_cluster(); }
   env::Task<Result<void>> hand_over(std::string) override { co_return no_cluster(); }
+  env::Task<Result<std::string>> take_over() override { co_return no_cluster(); }
   env::Task<Result<bool>> fail_over_safe(env::Duration) override { co_return false; }
 
  private:

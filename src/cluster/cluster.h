@@ -46,6 +46,7 @@ struct NodeView {
   bool passive = true;
   bool observer = false;
   bool voter = false;
+  bool in_step = false;  // could take over now, losing nothing: as the active member knows
   bool offline = false;
   uint64_t matched = 0;  // up to where it holds the agreed order and all files, as far as this member knows
   std::string upgrade;   // what it says of an upgrade of the members, see Node::tell_upgrade()
@@ -60,6 +61,7 @@ struct ClusterView {
   uint64_t term = 0;
   uint64_t agreed = 0;   // end of the agreed order
   uint64_t applied = 0;  // as far as the database here
+  bool by_hand = false;  // the lead is switched by hand, see Roster::by_hand
   std::string trouble;   // why it takes no part; of one that serves: what is wrong all the same
   HaState state;         // of this member; no token
   std::vector<NodeView> nodes;
@@ -71,6 +73,11 @@ struct ActiveMember {
   std::string fingerprint;  // of its certificate
   bool operator==(const ActiveMember&) const = default;
 };
+
+/// Whether an enrolment with this state joins a cluster, rather than to found one.
+bool joins(const HaState& state);
+/// Whether a cluster that is founded with it is switched by hand.
+bool by_hand(const HaState& state);
 
 /// Who asks to be let in.
 struct Candidate {
@@ -114,6 +121,10 @@ class Cluster {
   virtual env::Task<Result<NodeView>> remove(std::string id) = 0;
   /// The lead to the member of this ConsensusID, or to the one that is furthest. Answers once it is gone.
   virtual env::Task<Result<void>> hand_over(std::string id) = 0;
+  /// In a cluster whose lead is switched by hand, when the member that serves is gone for good or cannot be
+  /// asked: this one goes on alone. Answers what may be missing; the process is about to start anew then.
+  /// kConflict: another member serves, and can be reached.
+  virtual env::Task<Result<std::string>> take_over() = 0;
   /// Whether a member that could take over has everything that is agreed, within `patience`.
   virtual env::Task<Result<bool>> fail_over_safe(env::Duration patience) = 0;
 };

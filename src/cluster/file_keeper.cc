@@ -81,22 +81,25 @@ std::vector<FileBytes> bytes_of(const std::vector<files::OfferedFile>& files) {
 /// What members say to one request to hold.
 struct Ballot {
   Mutex mutex;
-  size_t confirmed GUARDED_BY(mutex) = 1;  // this member
-  size_t refused GUARDED_BY(mutex) = 0;
+  std::set<MemberId> confirmed GUARDED_BY(mutex), refused GUARDED_BY(mutex);
   std::string reason GUARDED_BY(mutex) = "they do not answer in time";
   env::Signal changed;
 
-  void count(const Result<void>& said) {
+  void count(MemberId by, const Result<void>& said) {
     {
       const Lock lock(mutex);
-      ++(said ? confirmed : refused);
+      (said ? confirmed : refused).insert(by);
       if (!said) reason = said.error().text();
     }
     changed.notify_all();
   }
-  HoldFate fate(size_t voters) {
+  HoldFate of_majority(size_t voters) {
     const Lock lock(mutex);
-    return fate_of_hold(voters, confirmed, refused);
+    return fate_of_hold(voters, confirmed.size() + 1, refused.size());
+  }
+  HoldFate of_all(const std::set<MemberId>& asked) {
+    const Lock lock(mutex);
+    return fate_of_hold_by_all(asked, confirmed, refused);
   }
   std::string why() {
     const Lock lock(mutex);
@@ -171,6 +174,7 @@ class Keeper final : public FileKeeper {
   void change_offers(const std::vector<FileBytes>& files, int by);
   void drop_offer(const std::vector<FileBytes>& files);
   void drop_unneeded(const std::string& sha256);
+  std::set<MemberId> still_voting(const std::set<MemberId>& asked) const;
   bool pause(env::Duration length);
 
   store::Store& store_;
@@ -677,6 +681,15 @@ void Keeper::drop_unneeded(const std::string& sha256) {
     tree_.drop(sha256);
 }
 
+/// Of those, who still has a vote.
+std::set<MemberId> Keeper::still_voting(const std::set<MemberId>& asked) const {
+  std::set<MemberId> out;
+  for (const FilePeer& peer : host_.peers()) {
+    if (peer.voter && asked.contains(peer.number)) out.insert(peer.number);
+  }
+  return out;
+}
+
 env::Task<Result<void>> Keeper::hold(std::vector<files::OfferedFile> files) {
   const std::vector<FileBytes> wanted = bytes_of(files);
   uint64_t size = 0;
@@ -689,18 +702,20 @@ env::Task<Result<void>> Keeper::hold(std::vector<files::OfferedFile> files) {
     }
   });
   const auto ballot = std::make_shared<Ballot>();
-  size_t voters = 1;
+  std::set<MemberId> asked;
   const env::Duration patience = hold_patience(size);
   const std::vector<FilePeer> peers = host_.peers();
   for (const FilePeer& peer : peers) {
     if (!held || !peer.voter) continue;
-    ++voters;
-    peers_.hold(peer.number, wanted, patience, [ballot](const Result<void>& said) { ballot->count(said); });
+    asked.insert(peer.number);
+    peers_.hold(peer.number, wanted, patience,
+                [ballot, by = peer.number](const Result<void>& said) { ballot->count(by, said); });
   }
   const env::SteadyTime deadline = clock_.steady() + patience;
   while (held) {
     const uint64_t seen = ballot->changed.version();
-    const HoldFate fate = ballot->fate(voters);
+    const HoldFate fate =
+        host_.all_hold() ? ballot->of_all(still_voting(asked)) : ballot->of_majority(asked.size() + 1);
     if (fate == HoldFate::kHeld) break;
     if (fate == HoldFate::kCannot || clock_.steady() >= deadline) held = no_majority(ballot->why());
     if (!host_.serves()) held = no_majority("this server does not serve the cluster any more");

@@ -18,6 +18,9 @@ class FileHost {
   /// Whether this member serves, with a valid lease.
   virtual bool serves() const = 0;
   virtual std::vector<FilePeer> peers() const = 0;
+  /// Whether an upload waits for all that have a vote (who is left behind meanwhile has none any more) rather
+  /// than for a majority of them.
+  virtual bool all_hold() const { return false; }
   /// How far the files here are has changed.
   virtual void standing_changed() = 0;
 };

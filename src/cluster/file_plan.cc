@@ -92,6 +92,16 @@ env::Duration pause_after(ErrorCode failure) {
   return std::chrono::seconds(1);
 }
 
+HoldFate fate_of_hold_by_all(const std::set<MemberId>& asked, const std::set<MemberId>& confirmed,
+                             const std::set<MemberId>& refused) {
+  HoldFate out = HoldFate::kHeld;
+  for (const MemberId one : asked) {
+    if (refused.contains(one)) return HoldFate::kCannot;
+    if (!confirmed.contains(one)) out = HoldFate::kWaits;
+  }
+  return out;
+}
+
 HoldFate fate_of_hold(size_t voters, size_t confirmed, size_t refused) {
   const size_t majority = voters / 2 + 1;
   if (confirmed >= majority) return HoldFate::kHeld;

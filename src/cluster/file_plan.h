@@ -77,6 +77,9 @@ env::Duration pause_after(ErrorCode failure);
 /// Whether an upload is complete. `confirmed` counts this member too.
 enum class HoldFate { kWaits, kHeld, kCannot };
 HoldFate fate_of_hold(size_t voters, size_t confirmed, size_t refused);
+/// The same where all others that are asked for it must have it.
+HoldFate fate_of_hold_by_all(const std::set<MemberId>& asked, const std::set<MemberId>& confirmed,
+                             const std::set<MemberId>& refused);
 /// How long an upload waits for a majority.
 env::Duration hold_patience(uint64_t bytes);
 

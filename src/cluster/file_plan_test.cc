@@ -167,5 +167,13 @@ TEST(FilePlan, APaceIsKeptOnAverage) {
   EXPECT_EQ(slow.take(500, now + 10s), 500ms);  // a pause is no credit
 }
 
+TEST(FilePlan, WhereAllMustHoldOneRefusalIsEnough) {
+  EXPECT_EQ(fate_of_hold_by_all({}, {}, {}), HoldFate::kHeld) << "nobody is waited for";
+  EXPECT_EQ(fate_of_hold_by_all({2, 3}, {2}, {}), HoldFate::kWaits);
+  EXPECT_EQ(fate_of_hold_by_all({2, 3}, {2, 3}, {}), HoldFate::kHeld);
+  EXPECT_EQ(fate_of_hold_by_all({2, 3}, {2}, {3}), HoldFate::kCannot);
+  EXPECT_EQ(fate_of_hold_by_all({2}, {2}, {3}), HoldFate::kHeld) << "3 was left behind meanwhile";
+}
+
 }  // namespace
 }  // namespace mullion::cluster

@@ -48,6 +48,9 @@ std::string root_of(const json::object& object) {
 
 }  // namespace
 
+bool joins(const HaState& state) { return state.consensus_enabled || !state.token.empty(); }
+bool by_hand(const HaState& state) { return state.enabled && !state.consensus_enabled; }
+
 json::object state_object(const HaState& state) {
   json::object out;
   for (const SwitchField& one : kSwitches) out[one.name] = state.*one.field;

@@ -31,7 +31,11 @@ std::pair<uint64_t, uint64_t> hash_of(const Tag& tag) { return {tag.hash.low, ta
 }  // namespace
 
 Member::Member(const MemberOptions& options, const Surroundings& surroundings, Standing standing)
-    : options_(options), around_(surroundings), standing_(standing), acquaintances_(options.met) {
+    : options_(options),
+      around_(surroundings),
+      standing_(standing),
+      acquaintances_(options.met),
+      in_step_(options.in_step_ticks) {
   if (planted(kMetForgotten)) acquaintances_ = {};
 }
 
@@ -162,12 +166,49 @@ void Member::note_role(const CoreActions& actions) {
   end_lease();
   if (!leads && copying_ != 0) end_copy(false);
   if (leads) lead_from_ = log_base_ + log_.size();  // the empty entry that begins the term
+  if (leads) in_step_.begin();
   lose_pending();
 }
 
 bool Member::serves() const {
-  return role_ == Role::kLeader && !options_.observer && !handing_over_ && may_lead_ &&
+  return role_ == Role::kLeader && !options_.observer && !handing_over_ && may_lead_ && !hears_first() &&
          (applied_ >= lead_from_ || planted(kServesBeforeApplied));
+}
+
+/// Where one member alone elects itself, the others may have gone on without it meanwhile: they say so when
+/// they hear of it.
+bool Member::hears_first() const {
+  if (ticks_ >= options_.in_step_ticks) return false;
+  return std::ranges::any_of(others_, [this](const auto& other) {
+    const auto heard = welcome_.find(other.first);
+    return heard == welcome_.end() || !heard->second;
+  });
+}
+
+/// Observers never take over: nobody waits for them.
+std::map<MemberId, PassiveSight> Member::passives() const {
+  std::map<MemberId, PassiveSight> out;
+  for (const auto& [id, observes] : others_) {
+    MemberProgress progress;
+    if (!observes && core_->member(id, progress)) out[id] = {progress.matched, progress.active};
+  }
+  return out;
+}
+
+void Member::look_at_passives() {
+  if (options_.in_step_ticks == 0 || !core_ || role_ != Role::kLeader) return;
+  in_step_.look(passives(), log_base_ + log_.size(), pending_ ? pending_->place.index : 0, ticks_);
+  drain();  // somebody may have been left behind
+}
+
+/// Whether what is agreed next was proposed here, and members in step do not have it yet.
+bool Member::waits_for_passives() {
+  if (options_.in_step_ticks == 0 || !pending_) return false;
+  const Entry& next = agreed_.front();
+  if (pending_->place != Place{next.index, next.term}) return false;
+  const std::map<MemberId, PassiveSight> seen = passives();
+  in_step_.look(seen, log_base_ + log_.size(), next.index, ticks_);
+  return !in_step_.all_have(seen, next.index);
 }
 
 void Member::confirm(const std::vector<uint64_t>& rounds, bool lease_void) {
@@ -191,7 +232,7 @@ bool Member::may_read() const {
 
 /// True: something was done.
 bool Member::apply_next() {
-  if (in_flight_ || agreed_.empty()) return false;
+  if (in_flight_ || agreed_.empty() || waits_for_passives()) return false;
   if (settle_pending()) return true;
   apply_batch();
   return true;
@@ -414,6 +455,7 @@ void Member::tick() {
   if (core_ && role_ == Role::kLeader && ticks_ % options_.probe_ticks == 0) probe();
   if (ticks_ % options_.hello_ticks == 0) say_hellos();
   if (copying_ != 0 && ticks_ - copying_since_ > options_.copy_silence_ticks) end_copy(false);
+  look_at_passives();
   look_for_space();
   look_for_successor();
 }
@@ -581,7 +623,11 @@ void Member::trim(uint64_t index) {
 }
 
 Member::View Member::view() const {
-  return {role_, leader_, term_, commit_, applied_, core_.has_value() && serves(), abstains_};
+  View out{role_, leader_, term_, commit_, applied_, core_.has_value() && serves(), abstains_};
+  if (options_.in_step_ticks == 0 || role_ != Role::kLeader) return out;
+  out.in_step = in_step_.in_step();
+  out.waited_for = in_step_.waited_for();
+  return out;
 }
 
 }  // namespace mullion::cluster

@@ -10,6 +10,7 @@
 
 #include "cluster/acquaintance.h"
 #include "cluster/core.h"
+#include "cluster/in_step.h"
 #include "cluster/journal.h"
 #include "env/clock.h"
 
@@ -39,7 +40,10 @@ struct MemberOptions {
   uint32_t probe_ticks = 10;
   uint32_t hello_ticks = 10;
   uint32_t copy_silence_ticks = 6000;
-  uint32_t full_disk_ticks = 100;         // pause between looks whether there is space again
+  uint32_t full_disk_ticks = 100;  // pause between looks whether there is space again
+  /// Not 0: the lead is switched by hand. The one voter answers when the members in step have what it
+  /// answers, leaves one behind after so long, and waits so long after its start to hear of all members.
+  uint64_t in_step_ticks = 0;
   uint64_t apply_bytes = 4 << 20;         // given to the applier at once, more or less
   uint64_t nonce = 1;                     // drawn at random for each process
   std::map<MemberId, Standing> met = {};  // Member::met() of the process before this one
@@ -146,6 +150,7 @@ class Member {
     uint64_t applied = 0;
     bool active = false;   // leads, has applied its term's first entry, and may serve
     std::string abstains;  // why; empty when it does not
+    std::set<MemberId> in_step = {}, waited_for = {};  // see InStep; where the lead is switched by hand
   };
   using Done = std::function<void(Outcome)>;
 
@@ -181,6 +186,10 @@ class Member {
   void unreachable(MemberId id);
   /// Forgets entries that the database holds durably up to `index` and nobody is about to fetch.
   void trim(uint64_t index);
+  /// The copy that this process gives to `to` is on its way.
+  void copy_goes_on(MemberId to) {
+    if (copying_ == to) copying_since_ = ticks_;
+  }
   /// A copy that was asked for was fetched, or failed; this process has it before it opens.
   void tell_copied(MemberId leader, bool ok);
 
@@ -221,6 +230,10 @@ class Member {
   void note_role(const CoreActions& actions);
   void confirm(const std::vector<uint64_t>& rounds, bool lease_void);
   bool serves() const;
+  bool hears_first() const;
+  std::map<MemberId, PassiveSight> passives() const;
+  void look_at_passives();
+  bool waits_for_passives();
   void end_lease() {
     if (!planted(kLeaseOutlivesLead)) lease_until_ = 0;
   }
@@ -281,6 +294,7 @@ class Member {
   uint64_t copying_since_ = 0;
   std::optional<std::pair<MemberId, bool>> copied_;  // to be told
   uint64_t unwilling_since_ = 0;
+  InStep in_step_;
   bool draining_ = false;
 };
 

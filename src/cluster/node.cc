@@ -23,6 +23,7 @@
 #include "cluster/member.h"
 #include "cluster/peer_link.h"
 #include "cluster/readmission.h"
+#include "cluster/recovery.h"
 #include "cluster/roster.h"
 #include "cluster/virtual_address.h"
 #include "env/disk.h"
@@ -182,6 +183,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   env::Task<Result<Admission>> admit(Candidate candidate) override;
   env::Task<Result<NodeView>> remove(std::string id) override;
   env::Task<Result<void>> hand_over(std::string id) override;
+  env::Task<Result<std::string>> take_over() override;
   env::Task<Result<bool>> fail_over_safe(env::Duration patience) override;
 
   // -------------------------------------------------------------------------------- for the sequencer
@@ -241,16 +243,22 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
 
   // FileHost
   bool serves() const override { return shown().active && may_answer(); }
+  bool all_hold() const override { return roster().by_hand; }
   std::vector<FilePeer> peers() const override;
   void standing_changed() override { show(); }
 
   void take_roster(const Roster& roster);
   Roster roster() const;
   void trouble(const std::string& why);
+  void was_removed(const std::string& why);
   bool forgot() const;
   Shown shown() const;
   Result<void> change(ChangeKind kind, MemberId id, const std::string& context);
   void promote_who_keeps_up();
+  void keep_one_vote();
+  Result<void> give_vote(MemberId to);
+  Result<void> lead_goes_to(const std::string& id, env::Duration patience);
+  Result<std::string> going_on_alone();
   void trim();
   Result<MemberId> next_number() const;
   std::vector<Successor> successors() const;
@@ -284,6 +292,8 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::atomic<bool> fetching_{false};
   std::atomic<bool> database_bad_{false};  // another one is to be fetched
   std::atomic<bool> readmitting_{false};
+  std::atomic<bool> removed_{false};                   // it is no member any more, and may be enrolled again
+  std::atomic<bool> switching_{false};                 // a second vote is given, so that the lead can follow
   std::atomic<bool> copy_installed_{false};            // since the start: its giver waits to hear of it
   bool told_ = false;                                  // cluster thread
   env::SteadyTime next_tick_{};                        // cluster thread
@@ -392,6 +402,7 @@ Result<void> NodeImpl::open_link() {
   options.own = number_;
   options.address = state_.consensus_address;
   options.scratch = options_.places.own() / "copies";
+  options.copy_rate = options_.files.catch_up_rate;
   PeerLink::Events events;
   events.frame = [this](MemberId, std::string frame) {
     calls_.put([this, frame = std::move(frame)] {
@@ -408,6 +419,11 @@ Result<void> NodeImpl::open_link() {
     const Lock copying(copy_mutex_);
     if (!store_ || stopping_) return Error(ErrorCode::kUnavailable, "there is no database to copy");
     return store_->copy(folder);
+  };
+  events.copy_goes_on = [this](MemberId to) {
+    calls_.put([this, to] {
+      if (member_) member_->copy_goes_on(to);
+    });
   };
   events.talk = [this](MemberId from, std::string kind, net::KeyedStream& stream) {
     if (kind == kReadmissionTalk) return serve_readmission(from, stream);
@@ -574,7 +590,7 @@ Result<void> NodeImpl::open_member() {
   const store::AgreedState agreed = store_->agreed();
   const Roster now = roster();
   if (now.find(number_) == nullptr) {
-    trouble("it was removed from the cluster");
+    was_removed("it was removed from the cluster");
     return {};
   }
   MemberOptions options;
@@ -583,6 +599,7 @@ Result<void> NodeImpl::open_member() {
   options.core.rank = static_cast<uint32_t>(number_ % 7);
   options.core.late_ticks = 50;
   options.observer = now.find(number_)->observer || (options_.on_trial && now.members.size() > 1);
+  options.in_step_ticks = now.by_hand ? options_.in_step_ticks : 0;
   options.tick = kTick * options_.pace;
   options.lease = kLease * options_.pace;
   options.nonce = env::random_id();
@@ -776,7 +793,7 @@ void NodeImpl::fetch_copy(const CopyRequest& request) {
 }
 
 void NodeImpl::abstains(const std::string& why, Abstention kind) {
-  if (kind == Abstention::kRemoved) return trouble(why);
+  if (kind == Abstention::kRemoved) return was_removed(why);
   if (forgot()) return;
   forget(why);
   return_thread_ = std::thread([this] { return_as_another(); });
@@ -815,6 +832,11 @@ void NodeImpl::trouble(const std::string& why) {
   trouble_ = why;
 }
 
+void NodeImpl::was_removed(const std::string& why) {
+  removed_ = true;
+  trouble(why);
+}
+
 bool NodeImpl::forgot() const {
   const Lock lock(mutex_);
   return !forgot_.empty();
@@ -851,7 +873,11 @@ void NodeImpl::run_chores() {
   int round = 0;
   while (!stopping_) {
     std::this_thread::sleep_for(kChorePause);
-    promote_who_keeps_up();
+    if (roster().by_hand) {
+      keep_one_vote();
+    } else {
+      promote_who_keeps_up();
+    }
     if (++round % 50 == 0) trim();
     if (round % kMetRounds == 0) remember_met();
     if (database_bad_ && round % kFetchRounds == 0) fetch_another_database();
@@ -926,6 +952,18 @@ void NodeImpl::promote_who_keeps_up() {
   }
 }
 
+/// Where the lead is switched by hand it is this member's, once it serves.
+void NodeImpl::keep_one_vote() {
+  if (switching_ || !shown().active) return;
+  for (const RosterMember& member : roster().members) {
+    if (!member.voter || member.number == number_) continue;
+    const Result<void> done = change(ChangeKind::kAddLearner, member.number, "");
+    kLog.info("member {} has no vote any more: {}", member.number,
+              done.ok() ? "agreed" : done.error().text());
+    return;
+  }
+}
+
 /// What the database holds for good, nobody is about to fetch, and is more than what is kept for members that
 /// were away.
 void NodeImpl::trim() {
@@ -966,6 +1004,7 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
   out.api_url = member.api_url;
   out.observer = member.observer;
   out.voter = member.voter;
+  out.in_step = shown.member.in_step.contains(member.number);
   const bool own = member.number == number_;
   const auto said = facts.find(member.number);
   const FileStanding files = standing_of(member.number, facts);
@@ -1008,12 +1047,14 @@ bool NodeImpl::has_all_files(const FileStanding& standing) const {
 
 std::vector<FilePeer> NodeImpl::peers() const {
   const std::map<MemberId, PeerFacts> facts = link_->facts();
+  const Roster all = roster();
+  const std::set<MemberId> waited_for = shown().member.waited_for;
   std::vector<FilePeer> out;
-  for (const RosterMember& member : roster().members) {
+  for (const RosterMember& member : all.members) {
     if (member.number == number_) continue;
     FilePeer peer;
     peer.number = member.number;
-    peer.voter = member.voter;
+    peer.voter = all.by_hand ? waited_for.contains(member.number) : member.voter;
     const auto said = facts.find(member.number);
     peer.reachable = said != facts.end();
     peer.serves = peer.reachable && said->second.active;
@@ -1030,6 +1071,7 @@ ClusterView NodeImpl::view() const {
   out.enrolled = true;
   out.own_id = state_.consensus_id;
   out.active = shown_.active && may_answer();
+  out.by_hand = own_.roster.by_hand;
   out.term = shown_.member.term;
   out.agreed = shown_.member.commit;
   out.applied = shown_.member.applied;
@@ -1075,7 +1117,6 @@ Result<HaState> NodeImpl::introduction() {
   if (!may_answer()) return not_serving();
   HaState out = view().state;
   out.token = env::random_uuid() + env::random_uuid();
-  out.consensus_enabled = true;
   {
     const Lock lock(mutex_);
     out.root = api_.certificate;
@@ -1088,12 +1129,7 @@ Result<HaState> NodeImpl::introduction() {
 }
 
 env::Task<Result<HaState>> NodeImpl::enroll(HaState wanted) {
-  bool removed = false;
-  {
-    const Lock lock(mutex_);
-    removed = !trouble_.empty();
-  }
-  if (!removed)
+  if (!removed_)
     co_return Error(ErrorCode::kConflict, "this server is a member of a cluster; remove it there first");
   JoinRequest request;
   request.places = options_.places;
@@ -1171,7 +1207,7 @@ void NodeImpl::return_as_another() {
     const Result<void> asked = ask_to_return();
     if (asked.ok()) return options_.restart("this member comes back as another one, with a copy");
     if (asked.error().code == ErrorCode::kForbidden)
-      return trouble("it was removed from the cluster; it may be enrolled again");
+      return was_removed("it was removed from the cluster; it may be enrolled again");
     if (round % 20 == 0) kLog.warn("this member cannot come back yet: {}", asked.error().text());
     std::this_thread::sleep_for(kRetryPause);
   }
@@ -1285,11 +1321,14 @@ Result<void> NodeImpl::take_off(MemberId member) {
 std::vector<Successor> NodeImpl::successors() const {
   const Shown now = shown();
   const std::map<MemberId, PeerFacts> facts = link_->facts();
+  const Roster all = roster();
+  const bool by_hand = all.by_hand;
   std::vector<Successor> out;
-  for (const RosterMember& member : roster().members) {
+  for (const RosterMember& member : all.members) {
     const auto progress = now.progress.find(member.number);
-    const bool fits = member.number != number_ && member.voter && !member.observer &&
-                      progress != now.progress.end() && progress->second.active;
+    const bool known = member.number != number_ && !member.observer && progress != now.progress.end();
+    const bool fits = known && (by_hand ? now.member.in_step.contains(member.number)
+                                        : member.voter && progress->second.active);
     if (!fits) continue;
     const FileStanding files = standing_of(member.number, facts);
     out.push_back({member.number, progress->second.matched, has_all_files(files), files.missing});
@@ -1323,10 +1362,26 @@ env::Task<Result<void>> NodeImpl::hand_over(std::string id) {
   co_return out;
 }
 
+/// The lead goes to who has a vote. Where one member alone has one, the next to lead gets it for the time of
+/// the change; keep_one_vote() ends that, here or there.
+Result<void> NodeImpl::give_vote(MemberId to) {
+  const Roster now = roster();
+  if (!now.by_hand || now.find(to) == nullptr || now.find(to)->voter) return {};
+  return change(ChangeKind::kPromote, to, "");
+}
+
 Result<void> NodeImpl::leadership_to(const std::string& id, env::Duration patience) {
   if (!shown().active) return not_serving();
+  if (switching_.exchange(true)) return Error(ErrorCode::kConflict, "the lead is being handed over already");
+  Result<void> done = lead_goes_to(id, patience);
+  switching_ = false;
+  return done;
+}
+
+Result<void> NodeImpl::lead_goes_to(const std::string& id, env::Duration patience) {
   const Result<MemberId> to = successor(id);
   if (!to) return to.error();
+  if (Result<void> ready = give_vote(*to); !ready.ok()) return ready;
   auto promise = std::make_shared<std::promise<CoreStatus>>();
   std::future<CoreStatus> future = promise->get_future();
   calls_.put([this, promise, to = *to] {
@@ -1344,7 +1399,43 @@ Result<void> NodeImpl::leadership_to(const std::string& id, env::Duration patien
 }
 
 void NodeImpl::leave(env::Duration patience) {
-  if (shown().active) (void)leadership_to("", patience);
+  if (shown().active && !roster().by_hand) (void)leadership_to("", patience);
+}
+
+env::Task<Result<std::string>> NodeImpl::take_over() {
+  Result<std::string> out = not_serving();
+  co_await env::run_blocking([&] { out = going_on_alone(); });
+  co_return out;
+}
+
+Result<std::string> NodeImpl::going_on_alone() {
+  const Roster now = roster();
+  const RosterMember* own = now.find(number_);
+  if (!now.by_hand)
+    return Error(ErrorCode::kInvalid,
+                 "the members of this cluster agree on who serves; of a majority that is lost for good see "
+                 "`mullion cluster recover`");
+  if (shown().active) return std::string("this member serves already");
+  if (own == nullptr || own->observer)
+    return Error(ErrorCode::kConflict, "this server is no member that could serve");
+  for (const auto& [number, facts] : link_->facts()) {
+    if (facts.active)
+      return Error(
+          ErrorCode::kConflict,
+          fmt::format("member {} serves and can be reached: hand over without force, or stop it first",
+                      now.find(number) == nullptr ? "another one" : now.find(number)->id));
+  }
+  const uint64_t last = store_->agreed().place.index;
+  if (Result<void> done = env::write_file_atomic(options_.places.take_over(), "", 0600); !done.ok())
+    return done.error();
+  options_.restart("it goes on alone, as somebody has ordered");
+  return fmt::format(
+      "this member goes on alone, from at least entry {}. What the former active member has acknowledged "
+      "without "
+      "it is lost. Keep that member off until it reaches this one: it is told then that it is none any more, "
+      "and "
+      "can be enrolled again",
+      last);
 }
 
 env::Task<Result<bool>> NodeImpl::fail_over_safe(env::Duration patience) {
@@ -1368,14 +1459,30 @@ Result<bool> is_enrolled(const Places& places) {
   if (!text.ok()) return text.error();
   const Result<HaState> state = decode_state(*text);
   if (!state.ok()) return Error(ErrorCode::kCorrupt, places.state().string() + ": " + state.error().text());
-  return state->valid && state->consensus_enabled;
+  return state->valid && (state->consensus_enabled || by_hand(*state));
 }
+
+namespace {
+
+/// What take_over() left to do. What cannot be done changes nothing.
+void go_on_alone_if_asked(const Places& places) {
+  if (!std::filesystem::exists(places.take_over())) return;
+  const Result<MemberRemains> remains = inspect_member(places);
+  const Result<void> done = remains.ok() ? recover_alone(places, *remains) : Result<void>(remains.error());
+  if (!done.ok()) kLog.error("this member cannot go on alone: {}", done.error().text());
+  if (done.ok()) kLog.warn("this member goes on alone, from entry {}", remains->last.index);
+  std::error_code failure;
+  std::filesystem::remove(places.take_over(), failure);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions options) {
   const Result<std::string> text = env::read_file(options.places.state());
   if (!text.ok()) return text.error();
   Result<HaState> state = decode_state(*text);
   if (!state.ok()) return state.error();
+  go_on_alone_if_asked(options.places);
   while (true) {
     if (Result<void> finished = finish_return(options.places); !finished.ok()) return finished.error();
     Result<OwnMembers> own = read_members(options.places);

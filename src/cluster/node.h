@@ -25,6 +25,8 @@ struct Places {
   env::Path met() const { return own() / "met"; }
   /// What takes the place of own() once this member is admitted as another one.
   env::Path returning() const { return base_root / "cluster.new"; }
+  /// There: this member is to go on alone, see Cluster::take_over().
+  env::Path take_over() const { return own() / "take-over"; }
   /// There: what is in data() is not of this cluster.
   env::Path set_aside() const { return own() / "set-aside"; }
 };
@@ -44,6 +46,8 @@ struct NodeOptions {
   store::Options store;  // but for its sequencer
   std::string version;
   uint32_t pace = 1;  // multiplies all times, for long lines
+  /// Where the lead is switched by hand: a passive member that is away for so long (5 s) is left behind.
+  uint64_t in_step_ticks = 500;
   /// This program has yet to show that it serves, and may be taken back: it votes and stores, and does not
   /// serve while there are other members.
   bool on_trial = false;
@@ -93,6 +97,22 @@ struct AloneOptions {
   std::string version;
   std::function<void(std::string why)> restart;  // null: this process cannot, and is not enrolled
 };
+
+/// What a server is started with that is to be a member of a cluster whose lead is switched by hand.
+struct ByHandStart {
+  std::string api_url;  // of this server
+  bool passive = false;
+  std::string join;         // of a passive one: the URL of the active one's API,
+  std::string token;        // of somebody who may make members there,
+  std::string fingerprint;  // and its certificate; "": one that this machine's authorities have signed
+};
+/// kInvalid: what is missing.
+Result<void> check_by_hand(const ByHandStart& start);
+/// Makes a member of a server that is none, before it serves anything: the first one of a cluster of its own
+/// `store`, or a passive one, which asks until the active one admits it. kInvalid: it never will be. Blocks.
+Result<void> enter_by_hand(env::Runtime& runtime, store::Store* store, const AloneOptions& options,
+                           const ByHandStart& start);
+
 class Alone : public Cluster {
  public:
   virtual void set_api(const ApiPlace& place) = 0;

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
 #include "cluster/internal/admission.h"
 #include "cluster/internal/own_members.h"
+#include "env/interface_address.h"
 #include "env/launch.h"
 #include "env/random.h"
 #include "env/scratch_directory.h"
@@ -59,7 +61,7 @@ class Nodes : public ::testing::Test {
     auto made = std::make_unique<Machine>();
     made->name = fmt::format("node-{}", machines_.size() + 1);
     made->places.base_root = root_.path() / made->name;
-    made->address = fmt::format("127.0.0.1:{}", free_port(runtime_));
+    made->address = fmt::format("{}:{}", on_, free_port(runtime_));
     EXPECT_TRUE(env::make_directories(made->places.base_root).ok());
     machines_.push_back(std::move(made));
     return *machines_.back();
@@ -71,6 +73,7 @@ class Nodes : public ::testing::Test {
     HaState out;
     out.consensus_address = machine.address;
     out.ha_id = "site";
+    out.enabled = by_hand_;
     return out;
   }
 
@@ -109,6 +112,7 @@ class Nodes : public ::testing::Test {
     options.store = small_store(machine.places.data());
     options.version = "v1";
     options.pace = 2;  // machines that test are busy
+    options.in_step_ticks = 100;
     options.restart = [&machine](const std::string&) { ++machine.restarts; };
     Result<std::unique_ptr<Node>> node = open_node(runtime_, std::move(options));
     ASSERT_TRUE(node.ok()) << node.error().text();
@@ -196,6 +200,8 @@ class Nodes : public ::testing::Test {
     ASSERT_TRUE(env::write_file_atomic(file, bytes, 0600).ok());
   }
 
+  std::string on_ = "127.0.0.1";  // where members listen
+  bool by_hand_ = false;
   env::ScratchDirectory root_{env::Path(::testing::TempDir()) / ("nodes-" + env::random_uuid())};
   env::Runtime runtime_{2};
   std::vector<std::unique_ptr<Machine>> machines_;
@@ -397,6 +403,110 @@ TEST_F(Nodes, ARemovedMemberIsToldAndComesBackAsAnother) {
   start(*machines_[2]);
   ASSERT_TRUE(wait_for_voters(*machines_[0], 3));
   ASSERT_TRUE(wait_until_equal(*machines_[0], *machines_[2]));
+}
+
+/// What is wrong with a member does not make it free for another cluster.
+TEST_F(Nodes, AMemberInTroubleIsNotEnrolledElsewhere) {
+  three_members();
+  Machine& third = *machines_[2];
+  third.node.reset();
+  ASSERT_TRUE(env::remove_tree(third.places.journal()).ok());
+  start(third);
+  ASSERT_TRUE(env::eventually([&] { return !third.node->view().trouble.empty(); }));
+  HaState other = wanted(third);
+  other.consensus_enabled = true;
+  other.token = "of another cluster";
+  EXPECT_EQ(run(third.node->enroll(other)).error().code, ErrorCode::kConflict);
+}
+
+TEST_F(Nodes, MembersSpeakByIPv6) {
+  if (!env::has_address("::1")) GTEST_SKIP() << "this machine has no IPv6";
+  on_ = "[::1]";
+  three_members();
+  for (const NodeView& node : machines_[0]->node->view().nodes)
+    EXPECT_TRUE(node.address.starts_with("[::1]:")) << node.address;
+  put(machines_[0]->node->store(), "k", "v");
+  for (const auto& machine : machines_)
+    EXPECT_TRUE(env::eventually([&] { return get(*machine->node, "k") == "v"; })) << machine->name;
+}
+
+/// Two members whose lead is switched by hand.
+class NodesByHand : public Nodes {
+ protected:
+  void SetUp() override {
+    by_hand_ = true;
+    found_first();
+    ASSERT_TRUE(wait_until_active(*machines_[0]));
+    join_another(*machines_[0]);
+    ASSERT_TRUE(wait_until_in_step(*machines_[0]));
+  }
+  static bool in_step(const Machine& active) {
+    return std::ranges::any_of(active.node->view().nodes, &NodeView::in_step);
+  }
+  static bool wait_until_in_step(const Machine& active) {
+    return env::eventually([&] { return in_step(active); });
+  }
+};
+
+TEST_F(NodesByHand, WritesAreOnBothDisksAndGoOnAloneWithAWord) {
+  Machine& one = *machines_[0];
+  Machine& two = *machines_[1];
+  EXPECT_TRUE(one.node->view().by_hand);
+  EXPECT_FALSE(one.node->view().state.consensus_enabled);
+  put(one.node->store(), "both", "1");
+  EXPECT_TRUE(*run(one.node->fail_over_safe(1s)));
+  two.node.reset();
+  put(one.node->store(), "alone", "1");
+  EXPECT_FALSE(in_step(one));
+  EXPECT_FALSE(*run(one.node->fail_over_safe(1ms)));
+  EXPECT_EQ(run(one.node->hand_over("")).error().code, ErrorCode::kConflict) << "nobody could take over";
+  start(two);
+  ASSERT_TRUE(wait_until_in_step(one));
+  EXPECT_EQ(get(*two.node, "alone"), "1");
+}
+
+TEST_F(NodesByHand, TheLeadIsSwitchedAndOneVoteIsLeft) {
+  Machine& one = *machines_[0];
+  Machine& two = *machines_[1];
+  put(one.node->store(), "before", "1");
+  const Result<void> done = run(one.node->hand_over(""));
+  ASSERT_TRUE(done.ok()) << done.error().text();
+  ASSERT_TRUE(wait_until_active(two));
+  ASSERT_TRUE(wait_for_voters(two, 1));
+  restart(one);
+  put(two.node->store(), "after", "1");
+  ASSERT_TRUE(wait_until_equal(one, two));
+  one.node.reset();
+  put(two.node->store(), "alone", "1");
+  two.node->leave(1s);
+  EXPECT_TRUE(two.node->view().active) << "it is switched by hand";
+}
+
+TEST_F(NodesByHand, WhoIsOrderedGoesOnAloneAndTheFormerOneIsTold) {
+  Machine& one = *machines_[0];
+  Machine& two = *machines_[1];
+  put(one.node->store(), "last", "1");
+  EXPECT_EQ(run(two.node->take_over()).error().code, ErrorCode::kConflict) << "one can be reached";
+  one.node.reset();
+  ASSERT_TRUE(env::eventually([&] { return run(two.node->take_over()).ok(); }));
+  EXPECT_GT(two.restarts, 0);
+  restart(two);
+  ASSERT_TRUE(wait_until_active(two));
+  EXPECT_EQ(get(*two.node, "last"), "1");
+  put(two.node->store(), "later", "1");
+  start(one);
+  EXPECT_FALSE(one.node->view().active) << "it hears the others first";
+  ASSERT_TRUE(env::eventually([&] { return !one.node->view().trouble.empty(); }));
+  EXPECT_FALSE(one.node->view().active);
+  one.node.reset();
+  admit(two, one);
+  start(one);
+  ASSERT_TRUE(wait_until_equal(one, two));
+}
+
+TEST_F(Nodes, WhereMembersAgreeOnWhoServesNobodyIsOrdered) {
+  three_members();
+  EXPECT_EQ(run(machines_[1]->node->take_over()).error().code, ErrorCode::kInvalid);
 }
 
 TEST_F(Nodes, ATokenIsGoodOnce) {

@@ -194,6 +194,92 @@ TEST(OtherClusters, AllMembersAreReplacedOneByOne) {
   });
 }
 
+/// Patroni #3572: something small that failed beside the data demoted a healthy primary. Members have two
+/// connections in each direction; here one of them is dead, to one member or to all.
+TEST(OtherClusters, OneOfTheTwoConnectionsOfAPairIsCut) {
+  for (const bool bulk : {false, true}) {
+    for (const bool both_ways : {false, true}) {
+      SCOPED_TRACE(fmt::format("bulk {} both ways {}", bulk, both_ways));
+      hold([&] {
+        World world(quiet());
+        directed::write_more(world, 3);
+        const MemberId leader = world.active()->id();
+        const MemberId other = leader % 3 + 1;
+        world.cut_one(leader, other, bulk);
+        if (both_ways) world.cut_one(other, leader, bulk);
+        const Time begun = world.now();
+        for (int i = 0; i < 20; ++i) {
+          directed::write_more(world, 1);
+          world.run_for(200 * kMs);
+        }
+        EXPECT_LT(world.now() - begun, 8000 * kMs) << "writes go on without a pause";
+        EXPECT_EQ(world.active()->id(), leader);
+        EXPECT_EQ(world.leaders_seen(), 1U);
+        world.mend_all();
+        ASSERT_TRUE(world.run_until(
+            [&] { return world.process(other).database().index + 3 >= world.agreed_to(); }, 5000 * kMs));
+      });
+    }
+  }
+}
+
+/// All connections of one kind, of the serving member: it does not lead on where nobody hears it, and whoever
+/// leads then does.
+TEST(OtherClusters, OneKindOfConnectionOfTheServingMemberIsCut) {
+  for (const bool bulk : {false, true}) {
+    SCOPED_TRACE(bulk);
+    hold([&] {
+      World world(quiet());
+      directed::write_more(world, 3);
+      const MemberId leader = world.active()->id();
+      for (const MemberId other : {leader % 3 + 1, (leader + 1) % 3 + 1}) world.cut_one(leader, other, bulk);
+      world.run_for(5000 * kMs);  // no two of them read, which is looked at after every step
+      world.mend_all();
+      directed::write_more(world, 5);
+    });
+  }
+}
+
+/// Vault #17014, #31732: members that came back replayed their own removal. Here it lies in the log of one
+/// that stops before it has carried it out, known as agreed or not.
+TEST(OtherClusters, AMemberThatReplaysItsOwnRemovalDisturbsNobody) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    hold([&] {
+      World world(quiet(3, seed));
+      directed::write_more(world, 3);
+      World::Process& active = *world.active();
+      World::Process& victim = passive(world);
+      World::Process& third = world.process(victim.id() % 3 + 1);
+      victim.slow_apply = 60'000 * kMs;
+      if (seed % 2 == 0) third.crash();  // then it takes part in agreeing on it
+      const uint64_t before = victim.disk.synced.last();
+      ASSERT_TRUE(active.change(ChangeKind::kRemove, victim.id()));
+      ASSERT_TRUE(world.run_until([&] { return victim.disk.synced.last() > before; }, 1000 * kMs));
+      world.run_for(world.dice().between(0, 4 * kMs));
+      victim.crash();
+      victim.slow_apply = 0;
+      world.isolate(victim.id());
+      third.start();
+      victim.start();
+      world.run_for(3000 * kMs);
+      world.mend_all();
+      directed::write_more(world, 5);
+      ASSERT_TRUE(world.run_until([&] { return !victim.abstained.empty(); }, 5000 * kMs)) << "it is told";
+      EXPECT_EQ(world.active()->database().members.size(), 2U);
+      // Its machine comes back as another member, with a copy that lies behind that removal.
+      const MemberId fresh = world.new_id();
+      victim.crash();
+      ASSERT_TRUE(world.active()->change(ChangeKind::kAddLearner, fresh));
+      world.run_for(500 * kMs);
+      world.add_process(fresh, world.active()->database());
+      world.run_for(500 * kMs);
+      ASSERT_TRUE(world.active()->change(ChangeKind::kPromote, fresh));
+      directed::write_more(world, 5);
+      EXPECT_EQ(world.active()->database().members.size(), 3U);
+    });
+  }
+}
+
 /// libraft #450: an assertion where a log was cut while the disk failed.
 TEST(OtherClusters, ADiskThatFailsWhileTheLogIsCut) {
   hold([] {

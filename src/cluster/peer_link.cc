@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/mutex.h"
+#include "cluster/file_plan.h"
 #include "cluster/internal/log.h"
 #include "cluster/internal/texts.h"
 #include "cluster/readmission.h"
@@ -32,6 +33,9 @@ constexpr auto kConnectTime = std::chrono::seconds(1);
 constexpr auto kHelloTime = std::chrono::seconds(2);
 constexpr auto kPause = std::chrono::milliseconds(100);  // after a connection that failed
 constexpr auto kSilence = std::chrono::seconds(60);      // between frames
+/// A piece leaves in less time than the other side waits for.
+constexpr uint64_t kLeastCopyRate = 64 << 10;
+constexpr auto kTellPause = std::chrono::seconds(1);
 constexpr auto kCopyStandstill = std::chrono::seconds(60);
 constexpr char kFrame = 'F';
 constexpr char kFacts = 'I';
@@ -378,7 +382,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
                                                                  fmt::format("copy-{}", env::random_uuid()));
     co_await env::run_blocking([&] { made = events_.make_copy(scratch->path()); });
     if (made && made->ok()) {
-      const Result<void> sent = co_await send_copy(stream, **made, scratch->path() / kDatabaseFile);
+      const Result<void> sent = co_await send_copy(stream, to, **made, scratch->path() / kDatabaseFile);
       kLog.info("copy of the database for member {} {}", to, sent ? "sent" : sent.error().text());
     } else if (made) {
       kLog.warn("no copy of the database for member {}: {}", to, made->error().text());
@@ -386,7 +390,8 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     copying_ = false;
   }
 
-  env::Task<Result<void>> send_copy(net::KeyedStream& stream, store::AgreedState state, env::Path path) {
+  env::Task<Result<void>> send_copy(net::KeyedStream& stream, MemberId to, store::AgreedState state,
+                                    env::Path path) {
     uint64_t size = 0;
     std::ifstream file;
     co_await env::run_blocking([&] {
@@ -395,6 +400,8 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       file.open(path, std::ios::binary);
     });
     Result<void> sent = co_await write_text(stream, json::serialize(place_json(state, size)));
+    FilePace pace(options_.copy_rate == 0 ? 0 : std::max(options_.copy_rate, kLeastCopyRate));
+    env::SteadyTime told = env::boot_clock().steady();
     std::string piece(kLinePiece, '\0');
     for (uint64_t left = size; sent.ok() && left > 0;) {
       const size_t wanted = std::min<uint64_t>(left, piece.size());
@@ -406,6 +413,15 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       const std::string_view nothing;
       sent = co_await stream.write(bytes, nothing, kCopyStandstill);
       left -= wanted;
+      const env::SteadyTime now = env::boot_clock().steady();
+      if (now - told >= kTellPause) {
+        told = now;
+        events_.copy_goes_on(to);
+      }
+      const env::Duration rest = pace.take(wanted, now);
+      if (rest <= env::Duration(0) || left == 0) continue;
+      const bool goes_on = co_await options_.rest(rest);
+      if (!goes_on) co_return Error(ErrorCode::kCancelled, "stopping");
     }
     co_return sent;
   }

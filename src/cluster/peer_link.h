@@ -57,7 +57,9 @@ class PeerLink final : public Link {
     uint64_t queue_bytes = uint64_t{64} << 20;
     uint64_t small_frame = uint64_t{1} << 20;
     uint64_t bulk_frame = uint64_t{640} << 20;
-    env::Path scratch;  // folder for copies on their way out
+    env::Path scratch;       // folder for copies on their way out
+    uint64_t copy_rate = 0;  // bytes a second of a copy on its way out; 0: any
+    std::function<env::Task<bool>(env::Duration)> rest = env::sleep_for;  // until the next piece may leave
   };
   /// Called on threads of the link's own runtime; must not block.
   struct Events {
@@ -66,6 +68,8 @@ class PeerLink final : public Link {
     std::function<void(MemberId from, const PeerFacts&)> facts;  // also when the peer is gone: not active
     /// Makes a copy of the database in the folder; on a thread that may block.
     std::function<Result<store::AgreedState>(const env::Path&)> make_copy;
+    /// A piece of it has left; at most once a second.
+    std::function<void(MemberId to)> copy_goes_on = [](MemberId) {};
     /// A member has connected to speak of something else, as `kind` says. May wait.
     std::function<env::Task<void>(MemberId from, std::string kind, net::KeyedStream& stream)> talk = {};
   };

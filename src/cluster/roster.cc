@@ -60,6 +60,7 @@ std::string encode_roster(const Roster& roster) {
     return out;
   };
   json::object out{{"ha_id", roster.ha_id}, {"next", roster.next}, {"members", listed(roster.members)}};
+  if (roster.by_hand) out["by_hand"] = true;
   if (!roster.former.empty()) out["former"] = listed(roster.former);
   return json::serialize(out);
 }
@@ -69,6 +70,7 @@ Result<Roster> decode_roster(std::string_view text) {
     Roster out;
     out.ha_id = std::string(object.at("ha_id").as_string());
     out.next = object.at("next").to_number<MemberId>();
+    out.by_hand = object.contains("by_hand");
     for (const json::value& member : object.at("members").as_array())
       out.members.push_back(member_of(member.as_object()));
     if (const json::value* former = object.if_contains("former")) {
@@ -93,8 +95,12 @@ Roster changed(Roster roster, const MemberChange& change) {
   const auto known = std::ranges::find(roster.members, change.id, &RosterMember::number);
   switch (change.kind) {
     case ChangeKind::kAddLearner: {
+      if (known != roster.members.end()) {
+        known->voter = false;
+        return roster;
+      }
       Result<RosterMember> added = decode_roster_member(change.context);
-      if (!added.ok() || known != roster.members.end()) return roster;
+      if (!added.ok()) return roster;
       added->number = change.id;
       added->voter = added->returns = false;
       for (RosterMember& former : roster.former) former.returns = former.returns && former.id != added->id;

@@ -31,6 +31,8 @@ struct Roster {
   std::vector<RosterMember> members;
   /// Who was removed, newest last: they are told so when they come back.
   std::vector<RosterMember> former = {};
+  /// The lead is switched by hand: one member has a vote, and waits for the others that are in step.
+  bool by_hand = false;
   bool operator==(const Roster&) const = default;
 
   const RosterMember* find(MemberId number) const;
@@ -53,7 +55,8 @@ void remember_former(Roster& roster, RosterMember member);
 /// As the context of a removal: the member is about to come back as another one.
 inline constexpr std::string_view kReturns = "returns";
 
-/// The roster once a change is agreed. Pure. A change that makes no sense leaves it as it is.
+/// The roster once a change is agreed. Pure. A change that makes no sense leaves it as it is. To add a member
+/// that is one takes its vote.
 Roster changed(Roster roster, const MemberChange& change);
 
 }  // namespace mullion::cluster

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <tuple>
 
 #include "cluster/journal_testing.h"
 #include "cluster/member.h"
@@ -42,6 +43,7 @@ struct WorldOptions {
   int learners = 0;
   bool faults = true;    // crashes, pauses, cuts, disks
   bool changes = false;  // members come and go
+  bool by_hand = false;  // one voter, that waits for learners in step
   bool amnesia = false;  // members forget what they promised
   std::set<MemberId> observers;
   uint32_t core_bugs = 0, member_bugs = 0;
@@ -113,12 +115,14 @@ class World {
   /// Nothing from `from` reaches `to`.
   void cut(MemberId from, MemberId to) { cuts_.insert({from, to}); }
   void mend(MemberId from, MemberId to) { cuts_.erase({from, to}); }
+  /// One of the two connections from `from` to `to`: that for what is large, or the other one.
+  void cut_one(MemberId from, MemberId to, bool bulk) { half_cuts_.insert({from, to, bulk}); }
   void isolate(MemberId id) {
     for (const auto& [other, process] : processes_) cut(id, other), cut(other, id);
   }
   bool disturbed() const { return !cuts_.empty() || loss_percent > 0; }
-  void mend_all() { cuts_.clear(), loss_percent = 0; }
-  void transmit(MemberId from, MemberId to, const std::string& frame);
+  void mend_all() { cuts_.clear(), half_cuts_.clear(), loss_percent = 0; }
+  void transmit(MemberId from, MemberId to, bool bulk, const std::string& frame);
 
   uint64_t loss_percent = 0;
   Time slowest_line = 3 * kMs;
@@ -137,6 +141,8 @@ class World {
   }
   void check_readers();
   uint64_t acknowledged() const { return acknowledged_count_; }
+  /// The newest place that was.
+  uint64_t acknowledged_to() const { return acknowledged_to_; }
   uint64_t agreed_to() const { return agreed_.empty() ? 0 : agreed_.rbegin()->first; }
   /// The member that serves, or null.
   Process* active();
@@ -157,6 +163,7 @@ class World {
   std::map<std::pair<Time, uint64_t>, std::function<void()>> events_;
   std::map<MemberId, std::unique_ptr<Process>> processes_;
   std::set<std::pair<MemberId, MemberId>> cuts_;
+  std::set<std::tuple<MemberId, MemberId, bool>> half_cuts_;
   MemberId next_id_ = 1;
 
   std::map<uint64_t, Agreed> agreed_;
@@ -210,6 +217,7 @@ class World::Process final : public JournalWriter,
     options.observer = world_.options().observers.contains(id_);
     options.core.late_ticks = 50;
     options.copy_silence_ticks = 200;
+    options.in_step_ticks = world_.options().by_hand ? 100 : 0;
     options.met = met_;
     options.nonce = id_ * 1000 + life_ + restored_ * 1'000'000;
     auto member = Member::open(options, journal_->contents(), {database_.index, database_.conf}, others(),
@@ -323,7 +331,7 @@ class World::Process final : public JournalWriter,
     });
   }
 
-  void send(MemberId to, bool, std::string frame) override { world_.transmit(id_, to, frame); }
+  void send(MemberId to, bool bulk, std::string frame) override { world_.transmit(id_, to, bulk, frame); }
 
   CopyOffer offer_copy(MemberId) override { return {database_.index, database_.term, database_.conf}; }
   void copy_ended(MemberId) override {}
@@ -472,7 +480,8 @@ inline World::Process& World::add_process(MemberId id, const WorldDatabase& data
   return *process;
 }
 
-inline void World::transmit(MemberId from, MemberId to, const std::string& frame) {
+inline void World::transmit(MemberId from, MemberId to, bool bulk, const std::string& frame) {
+  if (half_cuts_.contains({from, to, bulk})) return;
   if (cuts_.contains({from, to}) || !processes_.contains(to) || dice_.chance(loss_percent)) return;
   const int times = loss_percent > 0 && dice_.chance(3) ? 2 : 1;
   for (int i = 0; i < times; ++i) {

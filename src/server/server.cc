@@ -61,6 +61,7 @@ constexpr auto kRolePause = std::chrono::milliseconds(10);  // between looks at 
 constexpr uint64_t kCertificateRounds = 50;                 // such pauses between looks at the certificates
 constexpr auto kLeavePatience = std::chrono::seconds(1);    // for another member to take over
 constexpr std::string_view kUpgradeFiles = "upgrades/";
+constexpr std::string_view kIsoFiles = "isos/";
 constexpr uint64_t kMostViews =
     100'000;  // more than any machine serves; the table of them is mapped as a whole
 
@@ -98,13 +99,14 @@ Result<std::vector<std::string>> seal_values(store::Store& store,
 
 /// What a member tells of the cluster, in the words of the metrics page.
 std::string member_metrics(const cluster::ClusterView& view) {
-  const auto line = [](std::string_view name, uint64_t value) {
+  const auto line = [](std::string_view name, auto value) {
     return fmt::format("# TYPE {0} gauge\n{0} {1}\n", name, value);
   };
   return line("mullion_cluster_active", view.active ? 1 : 0) +
          line("mullion_cluster_leader_known", view.leader_id.empty() ? 0 : 1) +
          line("mullion_cluster_term", view.term) + line("mullion_cluster_agreed", view.agreed) +
          line("mullion_cluster_applied", view.applied) + line("mullion_cluster_members", view.nodes.size()) +
+         line("mullion_cluster_in_step", std::ranges::count_if(view.nodes, &cluster::NodeView::in_step)) +
          line("mullion_cluster_trouble", view.trouble.empty() ? 0 : 1);
 }
 
@@ -147,6 +149,9 @@ class ServerProcess final : public Server {
   Result<void> take_base_root();
   store::Options store_options() const;
   Result<void> open_store();
+  Result<bool> enter_by_hand(DatabaseExaminer& examiner);
+  cluster::AloneOptions alone_options() const;
+  cluster::ByHandStart by_hand_start() const;
   Result<void> open_alone(DatabaseExaminer& examiner);
   Result<void> open_member(DatabaseExaminer& examiner);
   Result<void> open_rooms();
@@ -155,6 +160,7 @@ class ServerProcess final : public Server {
   Result<void> start_serving();
   void follow_role();
   void follow_certificates();
+  void tell_members(const cluster::ClusterView& view);
   api::Certificates& served_certificates() const;
   void make_files();
   void start_anew(std::string_view why);
@@ -191,6 +197,7 @@ class ServerProcess final : public Server {
   ServerIds ids_;
   std::unique_ptr<PortCertificates> certificates_;
   std::vector<std::string> trusted_keys_;
+  std::vector<std::string> start_errors_;
   std::unique_ptr<env::Runtime> runtime_;
   std::unique_ptr<store::Store> own_store_;  // of a server that stands alone
   std::unique_ptr<cluster::Node> node_;      // of a member, with its store
@@ -217,8 +224,9 @@ class ServerProcess final : public Server {
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
   std::atomic<bool> serving_{false};  // all rooms are there
   std::atomic<bool> stopping_{false};
-  std::thread role_thread_;      // of a member
-  std::optional<bool> stopped_;  // what stop() answered
+  std::vector<std::string> told_members_;  // thread of the role
+  std::thread role_thread_;                // of a member
+  std::optional<bool> stopped_;            // what stop() answered
 };
 
 Result<void> ServerProcess::take_base_root() {
@@ -261,11 +269,47 @@ Result<void> ServerProcess::open_store() {
   store::remove_partial_backups(base_root_ / "backups");
   const Result<bool> enrolled = cluster::is_enrolled({base_root_});
   if (!enrolled) return enrolled.error();
+  bool member = *enrolled;
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   DatabaseExaminer examiner(*runtime_, base_root_);
-  Result<void> opened = *enrolled ? open_member(examiner) : open_alone(examiner);
+  if (!member && settings_.boolean("ha-enabled")) {
+    const Result<bool> entered = enter_by_hand(examiner);
+    if (!entered) return entered.error();
+    member = *entered;
+  }
+  Result<void> opened = member ? open_member(examiner) : open_alone(examiner);
   if (opened) examiner.all_open();
   return opened;
+}
+
+cluster::AloneOptions ServerProcess::alone_options() const {
+  cluster::AloneOptions options;
+  options.places = {base_root_};
+  options.settings = ha_settings();
+  options.consensus_id = api::consensus_id(ids_.drp_id);
+  options.ha_id = ids_.ha_id;
+  options.hostname = host_name();
+  options.version = program_version();
+  return options;
+}
+
+/// Whether this server is a member now. What its settings lack is told, and it stands alone.
+Result<bool> ServerProcess::enter_by_hand(DatabaseExaminer& examiner) {
+  const cluster::ByHandStart start = by_hand_start();
+  Result<void> done = cluster::check_by_hand(start);
+  std::unique_ptr<store::Store> store;
+  if (done && !start.passive) {
+    if (Result<void> sound = examiner.examine(store_options().directory); !sound) return sound.error();
+    Result<std::unique_ptr<store::Store>> opened = store::open_store(store_options());
+    if (!opened) return opened.error();
+    store = std::move(*opened);
+  }
+  if (done) done = cluster::enter_by_hand(*runtime_, store.get(), alone_options(), start);
+  if (done) return true;
+  kLog.error("this server is no member of a cluster: {}", done.error().text());
+  start_errors_.push_back("it is no member of a cluster, as --ha-enabled says it should be: " +
+                          done.error().messages.front());
+  return false;
 }
 
 Result<void> ServerProcess::open_alone(DatabaseExaminer& examiner) {
@@ -274,13 +318,7 @@ Result<void> ServerProcess::open_alone(DatabaseExaminer& examiner) {
   if (!store) return store.error();
   own_store_ = std::move(*store);
   store_ = own_store_.get();
-  cluster::AloneOptions options;
-  options.places = {base_root_};
-  options.settings = ha_settings();
-  options.consensus_id = api::consensus_id(ids_.drp_id);
-  options.ha_id = ids_.ha_id;
-  options.hostname = host_name();
-  options.version = program_version();
+  cluster::AloneOptions options = alone_options();
   if (restart_ && restart_->again) options.restart = [this](const std::string& why) { start_anew(why); };
   alone_ = cluster::make_alone(*runtime_, *store_, std::move(options));
   return {};
@@ -294,6 +332,7 @@ Result<void> ServerProcess::open_member(DatabaseExaminer& examiner) {
   options.store = store_options();
   options.version = program_version();
   options.pace = static_cast<uint32_t>(std::clamp<uint64_t>(settings_.number("ha-pace"), 1, 100));
+  options.files.catch_up_rate = settings_.number("ha-catch-up-rate");
   options.on_trial = std::getenv(kTrialVariable) != nullptr && UpgradeFolder(base_root_).pending();
   options.restart = [this](const std::string& why) { start_anew(why); };
   options.examine = [&examiner](const env::Path& directory) { return examiner.examine(directory); };
@@ -325,11 +364,12 @@ void ServerProcess::make_files() {
   auto blobs = files::make_shared_blobs(base_root_, limits, node_->files());
   auto providers = plugins::make_shared_providers(*runtime_, *store_, *layers_, *preferences_, node_->files(),
                                                   env::system_clock(), env::random_unit);
-  file_changed_ = [blobs = blobs.get(), providers = providers.get()](const std::string& name) {
+  file_changed_ = [this, blobs = blobs.get(), providers = providers.get()](const std::string& name) {
     constexpr std::string_view kPrograms = "plugins/";
     if (name.starts_with(kPrograms)) return providers->program_arrived(name.substr(kPrograms.size()));
     if (name.starts_with(kUpgradeFiles)) return;
     blobs->noticed(name);
+    if (name.starts_with(kIsoFiles)) api_->unpack_missing(name.substr(kIsoFiles.size()));
   };
   blobs_ = std::move(blobs);
   providers_ = std::move(providers);
@@ -405,7 +445,7 @@ api::Upgrades& ServerProcess::served_upgrades() const {
 std::string local_host(std::string address) {
   if (address == "0.0.0.0" || address.empty()) return "127.0.0.1";
   if (address == "::") address = "::1";
-  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+  return api::host_in_url(address);
 }
 
 /// Where this computer reaches the API.
@@ -426,6 +466,7 @@ api::Facts ServerProcess::facts() const {
   facts.version = program_version();
   facts.hostname = host_name();
   facts.trusted_keys = trusted_keys_;
+  facts.start_errors = start_errors_;
   if (settings_.boolean("allow-unsigned-packages"))
     facts.start_errors.emplace_back("packages of the server need no signature (--allow-unsigned-packages)");
   facts.backups = base_root_ / "backups";
@@ -452,6 +493,21 @@ cluster::HaSettings ServerProcess::ha_settings() const {
   out.virtual_interface_script = settings_.text("ha-interface-script");
   out.load_balanced = settings_.boolean("ha-load-balanced");
   out.listens_everywhere = listens_everywhere();
+  return out;
+}
+
+cluster::ByHandStart ServerProcess::by_hand_start() const {
+  const uint64_t port = settings_.number("api-port");
+  const std::string host = listens_everywhere() ? api::outside_address() : settings_.text("listen-address");
+  cluster::ByHandStart out;
+  out.api_url = fmt::format("https://{}:{}", api::host_in_url(host), port);
+  out.passive = settings_.boolean("ha-passive");
+  out.join = settings_.text("ha-join");
+  const std::string shared = settings_.text("ha-address");
+  if (out.join.empty() && !shared.empty())
+    out.join = fmt::format("https://{}:{}", api::host_in_url(shared.substr(0, shared.find('/'))), port);
+  out.token = settings_.text("ha-token");
+  out.fingerprint = settings_.text("ha-join-fingerprint");
   return out;
 }
 
@@ -743,6 +799,15 @@ cluster::ApiPlace ServerProcess::api_place(std::string api_url, std::string stat
   return place;
 }
 
+/// Managers above are told where else they reach this cluster.
+void ServerProcess::tell_members(const cluster::ClusterView& view) {
+  std::vector<std::string> members;
+  for (const cluster::NodeView& node : view.nodes) members.push_back(node.api_url);
+  if (members == told_members_) return;
+  told_members_ = std::move(members);
+  manager_->state_changed();
+}
+
 /// Opens the rooms when this member is to serve. One that served and does not any more starts anew: nothing
 /// of what it did as the active member may live on.
 void ServerProcess::follow_role() {
@@ -751,6 +816,7 @@ void ServerProcess::follow_role() {
     if (round % kCertificateRounds == 0) follow_certificates();
     const cluster::ClusterView view = node_->view();
     if (serving_ && view.leader_id != view.own_id) return start_anew("another member serves");
+    if (serving_ && round % kCertificateRounds == 0) tell_members(view);
     if (serving_ || !view.active) continue;
     Result<void> started = store::as_result([this] { return start_serving(); });
     if (!started && !stopping_) return start_anew(fmt::format("it cannot serve: {}", started.error().text()));
@@ -763,6 +829,7 @@ Result<void> ServerProcess::start_serving() {
   assemble_api();
   api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
   node_->files().set_listener(file_changed_);
+  api_->unpack_missing("");
   serving_ = true;
   gateway_->serve_with(*api_);
   const double seconds = std::chrono::duration<double>(env::system_clock().steady() - begun).count();

@@ -88,6 +88,10 @@ std::string ha_status(const cluster::ClusterView& cluster) {
   return cluster.applied + 1000 >= cluster.agreed ? "In-Sync" : "Syncing";
 }
 
+bool can_take_over(const cluster::ClusterView& cluster, const cluster::NodeView& node) {
+  return (cluster.by_hand ? node.in_step : node.voter) && !node.observer && !node.offline;
+}
+
 json::array passives(const cluster::ClusterView& cluster) {
   json::array out;
   if (!cluster.enrolled) return out;
@@ -99,8 +103,25 @@ json::array passives(const cluster::ClusterView& cluster) {
     out.push_back(json::object{{"id", node.id},
                                {"address", node.address},
                                {"state", state},
-                               {"electable", node.voter && !node.observer && !node.offline}});
+                               {"electable", can_take_over(cluster, node)}});
   }
+  return out;
+}
+
+/// Where the lead is switched by hand: what is acknowledged without others. The active member knows it.
+std::vector<std::string> left_behind(const cluster::ClusterView& cluster) {
+  std::vector<std::string> out;
+  if (!cluster.active) return out;
+  bool somebody = false;
+  for (const cluster::NodeView& node : cluster.nodes) {
+    if (node.id == cluster.own_id || node.observer) continue;
+    somebody = somebody || node.in_step;
+    if (!node.in_step)
+      out.push_back(fmt::format("member {} is not in step: what is acknowledged meanwhile is not on its disk",
+                                node.address));
+  }
+  if (!somebody)
+    out.emplace_back("nobody can take over: what is acknowledged is on the disk of this member alone");
   return out;
 }
 
@@ -141,6 +162,11 @@ std::vector<std::string> cluster_errors(const cluster::ClusterView& cluster) {
   if (!cluster.enrolled) return out;
   if (!cluster.trouble.empty())
     out.push_back((cluster.active ? "" : "this member takes no part in the cluster: ") + cluster.trouble);
+  if (cluster.active_id.empty()) out.emplace_back("no member serves the cluster now");
+  if (cluster.by_hand) {
+    for (std::string& error : left_behind(cluster)) out.push_back(std::move(error));
+    return out;
+  }
   const auto voters = std::ranges::count_if(cluster.nodes, &cluster::NodeView::voter);
   if (voters < 3)
     out.push_back(fmt::format(
@@ -148,7 +174,6 @@ std::vector<std::string> cluster_errors(const cluster::ClusterView& cluster) {
   if (voters >= 4 && voters % 2 == 0)
     out.push_back(
         fmt::format("{} members have a vote: when they are split in two halves neither serves", voters));
-  if (cluster.active_id.empty()) out.emplace_back("no member serves the cluster now");
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include "api/api.h"
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 
@@ -55,6 +56,10 @@ json::object shown_interface(const NetworkInterface& interface) {
 }
 
 }  // namespace
+
+std::string host_in_url(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
 
 std::string outside_address() {
   for (const NetworkInterface& interface : network_interfaces()) {

@@ -13,7 +13,5 @@ struct NetworkInterface {
 };
 /// Sorted by name.
 std::vector<NetworkInterface> network_interfaces();
-/// The first IPv4 address that is not loopback.
-std::string outside_address();
 
 }  // namespace mullion::api

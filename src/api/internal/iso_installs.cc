@@ -19,6 +19,21 @@ namespace {
 namespace json = boost::json;
 constexpr std::string_view kPlainArchitecture = "amd64";  // has no folder of its own
 constexpr std::string_view kScratch = ".unpacking";
+constexpr std::string_view kSource =
+    ".install-sha256";  // beside what is unpacked: of the iso that it is from
+
+env::Path source_file(const Services& services, const IsoInstall& install) {
+  return install_folder(services.facts.installs, install.system, install.architecture).parent_path() /
+         kSource;
+}
+
+/// Whether what is unpacked is of the iso that is here now.
+bool is_current(Services& services, const IsoInstall& install) {
+  const Result<files::Blobs::Info> iso = services.blobs.stat("isos", install.iso);
+  const Result<std::string> source = env::read_file(source_file(services, install));
+  const env::Path folder = install_folder(services.facts.installs, install.system, install.architecture);
+  return iso && source && *source == iso->sha256 && std::filesystem::exists(folder);
+}
 
 /// Unpacks beside the place, then puts the whole tree there: a reader sees the old files or the new ones.
 Result<size_t> unpack(Services& services, const IsoInstall& wanted) {
@@ -36,6 +51,7 @@ Result<size_t> unpack(Services& services, const IsoInstall& wanted) {
   Result<void> done = files ? Result<void>() : Result<void>(files.error());
   if (done)
     done = files::put_tree(tree, install_folder(services.facts.installs, wanted.system, wanted.architecture));
+  if (done) done = env::write_file_atomic(source_file(services, wanted), iso->sha256);
   if (done) return files->size();
   (void)env::remove_tree(tree);
   return done.error();
@@ -93,19 +109,43 @@ env::Path install_folder(const env::Path& installs, const std::string& system,
   return (architecture == kPlainArchitecture ? base : base / architecture) / "install";
 }
 
-void unpack_iso(Services& services, const std::string& iso) {
+namespace {
+
+/// What the boot environments here name; of this iso, or of all ("").
+std::vector<IsoInstall> named_installs(Services& services, const std::string& iso) {
   std::vector<IsoInstall> wanted;
   objects::scan_local(*services.store.snapshot(), "bootenvs", [&](std::string_view, std::string_view body) {
     const Result<json::value> bootenv = parse_json(body);
     if (!bootenv || !bootenv->is_object()) return true;
     for (IsoInstall& install : isos_of(bootenv->get_object())) {
       // Several boot environments may share one system.
-      if (install.iso == iso && std::find(wanted.begin(), wanted.end(), install) == wanted.end())
+      if ((iso.empty() || install.iso == iso) &&
+          std::find(wanted.begin(), wanted.end(), install) == wanted.end())
         wanted.push_back(std::move(install));
     }
     return true;
   });
-  unpack_isos(services, std::move(wanted));
+  return wanted;
+}
+
+}  // namespace
+
+void unpack_iso(Services& services, const std::string& iso) {
+  unpack_isos(services, named_installs(services, iso));
+}
+
+void unpack_missing(Services& services, std::string iso) {
+  services.tasks.spawn("look for isos", [&services, iso = std::move(iso)]() -> env::Task<void> {
+    std::vector<IsoInstall> wanted;
+    co_await env::run_blocking(env::Pool::kLong, [&] {
+      wanted = named_installs(services, iso);
+      std::erase_if(wanted, [&](const IsoInstall& install) {
+        return !services.blobs.stat("isos", install.iso) || is_current(services, install);
+      });
+    });
+    for (IsoInstall& install : wanted) install.anew = false;
+    unpack_isos(services, std::move(wanted));
+  });
 }
 
 void unpack_isos(Services& services, std::vector<IsoInstall> installs) {
@@ -113,8 +153,12 @@ void unpack_isos(Services& services, std::vector<IsoInstall> installs) {
   services.tasks.spawn("unpack isos", [&services]() -> env::Task<void> {
     while (std::optional<IsoInstall> install = services.isos_to_unpack.next()) {
       Result<size_t> outcome = size_t{0};
-      co_await env::run_blocking(env::Pool::kLong, [&] { outcome = unpack(services, *install); });
-      if (!services.isos_to_unpack.stopping()) tell(services, *install, outcome);
+      bool done = false;  // meanwhile, by an upload
+      co_await env::run_blocking(env::Pool::kLong, [&] {
+        done = !install->anew && is_current(services, *install);
+        if (!done) outcome = unpack(services, *install);
+      });
+      if (!done && !services.isos_to_unpack.stopping()) tell(services, *install, outcome);
     }
   });
 }

@@ -22,6 +22,9 @@ env::Path install_folder(const env::Path& installs, const std::string& system,
 /// Unpacks in the background, one after the other, for every local boot environment that names the iso. How
 /// it went is told in the log and by an event isos.explode.ISO.
 void unpack_iso(Services& services, const std::string& iso);
+/// For every boot environment that names the iso ("": one that is here), where something else or nothing is
+/// unpacked.
+void unpack_missing(Services& services, std::string iso);
 /// The same for these, where their isos are there.
 void unpack_isos(Services& services, std::vector<IsoInstall> installs);
 

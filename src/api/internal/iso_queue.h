@@ -17,6 +17,7 @@ struct IsoInstall {
   std::string architecture;  // canonical
   std::string iso;           // its name in isos/
   std::string sha256;        // "": not given
+  bool anew = true;          // also when this very iso is unpacked there already
   bool operator==(const IsoInstall&) const = default;
 };
 

@@ -145,7 +145,10 @@ Result<void> system_metrics(Invocation& call) {
 
 Result<void> system_post(Invocation& call) {
   for (const SystemStep& step : kSystemSteps) {
-    if (step.subject == call.subject) return print_answer(call, call.session.send_json({step.request()}));
+    if (step.subject != call.subject) continue;
+    client::Request request = step.request();
+    if (call.flags.on("force")) request = request.with("force", "true");
+    return print_answer(call, call.session.send_json({request}));
   }
   return usage_error("no such step of the system");
 }

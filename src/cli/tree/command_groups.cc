@@ -110,7 +110,12 @@ Command system_commands() {
        posts("backup", "Copy the database while the server runs"),
        leaf("compact", "[BASE-ROOT]",
             "Give space that the database of a stopped server does not use back to the disk", system_compact),
-       posts("active", "Become the active member"), posts("passive", "Become a passive member"),
+       about("system/active",
+             leaf("active", "", "Become the active member", system_post,
+                  {{"force", 0, "",
+                    "of a cluster that is switched by hand: without the member that served; says what may be "
+                    "missing"}})),
+       posts("passive", "Become a passive member"),
        leaf("upgrade", "FILE|WORD [FILE]",
             "Replace the server's program with the one in a package; in two steps: `stage FILE`, then "
             "`start`, "
