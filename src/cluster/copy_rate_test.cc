@@ -74,6 +74,10 @@ class CopyRate : public ::testing::Test {
       batch.secrets.push_back({"notes", "noise", std::move(noise)});
       if (const Result<store::Cursor> done = (*database)->commit_sync(std::move(batch)); !done)
         return done.error();
+      const auto decide = []() -> Result<store::AgreedStep> {
+        return store::AgreedStep{{7, 2}, "conf", "members"};
+      };
+      if (Result<void> stepped = (*database)->step(decide); !stepped) return stepped.error();
       return (*database)->copy(folder);
     };
     return events;

@@ -462,7 +462,8 @@ TEST_F(NodesByHand, WritesAreOnBothDisksAndGoOnAloneWithAWord) {
   EXPECT_EQ(run(one.node->hand_over("")).error().code, ErrorCode::kConflict) << "nobody could take over";
   start(two);
   ASSERT_TRUE(wait_until_in_step(one));
-  EXPECT_EQ(get(*two.node, "alone"), "1");
+  EXPECT_TRUE(env::eventually([&] { return get(*two.node, "alone") == "1"; }))
+      << "on its disk, and soon applied";
 }
 
 TEST_F(NodesByHand, TheLeadIsSwitchedAndOneVoteIsLeft) {

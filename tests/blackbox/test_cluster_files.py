@@ -5,10 +5,12 @@ import random
 import ssl
 
 import pytest
+import requests
 
 import provider_scripts as scripts
 from harness import expect, wait_until
 from test_cluster import Cluster, consensus, full_state
+from test_isos import bootenv, image, wait_files
 from test_routes import new_pair, tls_cert
 
 BYTES = {"Content-Type": "application/octet-stream"}
@@ -52,6 +54,52 @@ def lost(cluster, server):
     """Kills the member that serves, and answers its successor."""
     server.kill()
     return cluster.active([other for other in cluster.running() if other is not server])
+
+
+def test_isos_are_unpacked_again_where_another_member_serves(cluster):
+    """What an iso unpacks to is each member's own: it is made where it is missing or of another iso."""
+    one, two, three = cluster.members.values()
+    bootenv(one, "blue-install", "blue", IsoFile="blue.iso")
+    folder = lambda server: server.root / "installs" / "blue" / "install"  # noqa: E731
+    upload(one, "isos/blue.iso", image({"vmlinuz": "kernel 1"}))
+    wait_files(folder(one), {"vmlinuz": "kernel 1"})
+    second = lost(cluster, one)
+    wait_files(folder(second), {"vmlinuz": "kernel 1"})
+    address = f"http://127.0.0.1:{second.static_port}/blue/install/vmlinuz"
+    assert expect(200, requests.get(address, timeout=5)).text == "kernel 1"
+    upload(second, "isos/blue.iso", image({"vmlinuz": "kernel 2"}))
+    wait_files(folder(second), {"vmlinuz": "kernel 2"})
+    one.start()
+    cluster.wait_equal()
+    expect(200, second.call("POST", f"system/passive?to={consensus(one, 'id')}"))
+    cluster.wait_active(one)
+    wait_files(folder(one), {"vmlinuz": "kernel 2"})
+    assert one.log().count("iso unpacked") == 2, "what is there already is left alone"
+
+
+def test_an_upload_in_pieces_begins_again_where_another_member_serves(cluster):
+    """Nothing of it is taken for something else, and the client is told where to go on: at the beginning."""
+    one, two, three = cluster.members.values()
+    whole = content(3_000_000)
+
+    def piece(server, first, last):
+        return server.call("PUT", "files/in-pieces", whole[first:last], headers={
+            **BYTES, "Content-Range": f"bytes {first}-{last - 1}/{len(whole)}"})
+    begun = piece(two, 0, 1_000_000)
+    assert (begun.status_code, begun.headers["Upload-Offset"]) == (202, "1000000"), begun.text
+    second = lost(cluster, one)
+    refused = piece(three if second is two else two, 1_000_000, 2_000_000)
+    assert (refused.status_code, refused.headers["Upload-Offset"]) == (409, "0"), refused.text
+    expect(404, second.call("HEAD", "files/in-pieces?partial=true"))
+    expect(404, second.call("GET", "files/in-pieces"))
+    one.start()
+    cluster.wait_equal()
+    expect(200, second.call("POST", f"system/passive?to={consensus(one, 'id')}"))
+    cluster.wait_active(one)
+    expect(404, one.call("HEAD", "files/in-pieces?partial=true"))
+    assert piece(two, 0, 2_000_000).headers["Upload-Offset"] == "2000000"
+    expect(201, piece(two, 2_000_000, 3_000_000))
+    assert download(three, "files/in-pieces").content == whole
 
 
 def test_an_upload_outlives_the_member_that_took_it(cluster):

@@ -1,8 +1,10 @@
 """The commands of docs/high-availability.md, word for word, on machines that have the addresses of the page."""
+import hashlib
 import json
 import re
 import shlex
 import shutil
+import ssl
 
 import pytest
 
@@ -35,7 +37,15 @@ PACKAGE = "VERSION.ARCH.OS.zip"
 UPGRADE = [f"mullion system upgrade {PACKAGE} --member ID", f"mullion system upgrade {PACKAGE}", "mullion system upgradestatus"]
 RECOVER = [f"mullion cluster recover --base-root {BASE_ROOT}",
            f"mullion cluster recover --base-root {BASE_ROOT} --compare {OTHER_DISK} --yes"]
-ALL = MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + KEEP + RECOVER + UPGRADE
+BY_HAND = [
+    f"mullion serve --base-root {BASE_ROOT} --ha-enabled --ha-id site-1 --ha-consensus-addr 192.0.2.1:8093 "
+    "--ha-address 192.0.2.100/24 --ha-interface eth0",
+    "mullion users token rocketskates",
+    f"mullion serve --base-root {BASE_ROOT} --ha-enabled --ha-passive --ha-consensus-addr 192.0.2.2:8093 --ha-interface eth0 "
+    "--ha-join https://192.0.2.1:8092 --ha-join-fingerprint SHA256",
+    "mullion system active --force",
+]
+ALL = BY_HAND + MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + KEEP + RECOVER + UPGRADE
 
 needs_line = pytest.mark.skipif(bool(namespaces.why_not()), reason=namespaces.why_not() or "none")
 
@@ -77,11 +87,11 @@ class Guide(HostedCluster):
             command = re.sub(rf"\b{re.escape(name)}\b", str(value), command)
         return self.cli(at).run(*shlex.split(command)[1:])
 
-    def machine(self, number, program=None):
+    def machine(self, number, program=None, **options):
         """One that serves, as the page has it: with the ports that the page names."""
         name = f"machine-{number}"
         make = namespaces.HostedServer if program is None else UpgradableMachine
-        server = make(self.site.directory, name, self.line.host(name, number))
+        server = make(self.site.directory, name, self.line.host(name, number), **options)
         if program is not None:
             server.install(program)
         self.site.servers[name] = self.members[name] = server
@@ -182,6 +192,36 @@ def test_an_address_that_moves_with_the_member_that_serves(guide):
     guide.wait_active(two)
     wait_until("the address is at two", lambda: "192.0.2.100/24" in two.addresses() and
                "192.0.2.100/24" not in one.addresses(), 10)
+
+
+def flags_of(command, **words):
+    """Of a command of the page that starts a server: all but its base root."""
+    for name, value in words.items():
+        command = command.replace(name, value)
+    return shlex.split(command)[4:]
+
+
+@needs_line
+def test_two_servers_that_are_switched_by_hand(guide):
+    one = guide.machine(1, flags=flags_of(BY_HAND[0]))
+    guide.wait_active(one)
+    wait_until("the address is at one", lambda: "192.0.2.100/24" in one.addresses(), 10)
+    one.create("profiles", {"Name": "kept"})
+    token = json.loads(guide.type(one, BY_HAND[1]))["Token"]
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert((one.root / "server.crt").read_text())).hexdigest()
+    two = guide.machine(2, flags=flags_of(BY_HAND[2], SHA256=fingerprint), environment={"RS_HA_TOKEN": token})
+    wait_until("two could take over", lambda: guide.tries(one, "mullion system passive"))
+    guide.wait_active(two)
+    wait_until("the address is at two", lambda: "192.0.2.100/24" in two.addresses() and
+               "192.0.2.100/24" not in one.addresses(), 10)
+    wait_until("one could take over", lambda: guide.tries(one, TRUST[0]) and guide.tries(one, "mullion system active"))
+    guide.wait_active(one)
+    wait_until("two has everything", lambda: one.get("info")["errors"] == [])
+    one.kill()
+    wait_until("two goes on alone", lambda: guide.tries(two, BY_HAND[3]))
+    guide.wait_active(two)
+    wait_until("the address is at two", lambda: "192.0.2.100/24" in two.addresses(), 10)
+    assert two.get("profiles/kept")["Name"] == "kept"
 
 
 @needs_line
