@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "api/internal/handlers.h"
-#include "api/internal/hooks.h"
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "api/internal/secret_blanker.h"
 #include "mirror/shown_answer.h"
+#include "objects/shown_secrets.h"
 
 namespace mullion::api {
 namespace {
@@ -96,7 +96,7 @@ env::Task<Result<net::Response>> made_presentable(const Call& call, std::string 
 /// A server of ours shows no secret on somebody's behalf, since it knows on whose; earlier versions did not
 /// ask. So it is taken out here, whatever the owner is.
 void blank_secret(const Call& call, net::Response& answer) {
-  const std::string_view member = hooks_of(call.type->prefix).shown_secret;
+  const std::string_view member = objects::shown_secret_field(*call.type);
   if (member.empty()) return;
   answer.headers.remove("Content-Length");
   if (auto* text = std::get_if<std::string>(&answer.body)) {

@@ -11,6 +11,7 @@
 #include "model/index_value.h"
 #include "model/members.h"
 #include "objects/rights.h"
+#include "packs/url_params.h"
 
 namespace mullion::api {
 namespace {

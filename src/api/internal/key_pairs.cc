@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/write_support.h"
+#include "base/base64.h"
 
 namespace mullion::api {
 namespace {
