@@ -204,7 +204,9 @@ TEST_F(GatewayTest, AddressesWithColonsAreInBrackets) {
                                      .authenticator = fixture_.authenticator,
                                      .cluster = fixture_.cluster,
                                      .facts = facts,
-                                     .limits = {}});
+                                     .limits = {},
+                                     .clock = env::system_clock(),
+                                     .timers = env::system_timers()});
   gateway->set_ports(8092, 8091, 8090);
   EXPECT_EQ(gateway->api_url(), "https://[2001:db8::1]:8092");
   EXPECT_EQ(gateway->static_url(), "http://[2001:db8::1]:8091");

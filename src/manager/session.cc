@@ -139,12 +139,13 @@ env::Task<Error> Session::converse() {
   co_return co_await follower->run();
 }
 
-/// Of a cluster, when the member that was asked does not answer: any other one passes requests on.
+/// Of a cluster, when the member that was asked does not answer: any other one passes requests on. Another way
+/// that fails, whatever the reason, is left: only what the user gave is held on to.
 void Session::try_another_way(const Error& why) {
   const bool silent = why.code == ErrorCode::kUnreachable || why.code == ErrorCode::kTimeout ||
                       why.code == ErrorCode::kUnavailable;
   Lock lock(mutex_);
-  if (silent) way_ = (way_ + 1) % (other_ways(connection_).size() + 1);
+  if (silent || way_ != 0) way_ = (way_ + 1) % (other_ways(connection_).size() + 1);
 }
 
 std::shared_ptr<client::Login> Session::login_of(const Contact& contact, Connection connection) {

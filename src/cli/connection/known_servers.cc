@@ -43,10 +43,11 @@ class Turn {
 }  // namespace
 
 Result<std::string> parse_fingerprint(std::string_view text) {
-  std::string plain = plain_fingerprint(text);
+  std::string plain = lower_case(text);
   const size_t equals = plain.find("fingerprint=");
   if (equals != std::string::npos) plain.erase(0, equals + std::string_view("fingerprint=").size());
   if (plain.starts_with(kPrefix)) plain.erase(0, kPrefix.size());
+  plain = plain_fingerprint(plain);
   if (is_sha256(plain)) return plain;
   return Error(ErrorCode::kBadRequest,
                fmt::format("`{}` is no fingerprint: the SHA-256 of a certificate has {} hex digits",
