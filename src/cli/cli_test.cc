@@ -87,6 +87,17 @@ TEST_F(Cli, PassesErrorsOfTheServerOn) {
   EXPECT_EQ(err(), "Error: CLIENT_ERROR: <html>gateway</html>\n");
 }
 
+TEST_F(Cli, MembersTakeOrdersWhereNobodyMakesTokens) {
+  answer("GET /api/v3/users/rocketskates/token",
+         R"({"Type":"GET","Messages":["No member serves now"],"Code":503})", 503);
+  answer("POST /api/v3/system/active", R"("active")");
+  EXPECT_EQ(run({"system", "active"}), 0) << err();
+  EXPECT_THAT(server_.last().authorization, StartsWith("Basic "));
+  answer("GET /api/v3/info", R"({"Type":"GET","Messages":["No member serves now"],"Code":503})", 503);
+  EXPECT_EQ(run({"info", "get"}), 1);
+  EXPECT_EQ(err(), "Error: GET: No member serves now\n");
+}
+
 TEST_F(Cli, FailsWithoutAServerOrLogin) {
   EXPECT_EQ(run({"-E", "http://127.0.0.1:1", "info", "get"}), 1);
   EXPECT_THAT(err(), StartsWith("Error: Error creating Session: "));

@@ -27,6 +27,7 @@ constexpr Rule kRules[] = {
     RULE(a_leader_that_is_removed_steps_down),
     RULE(a_leader_that_loses_its_vote_steps_down),
     RULE(a_lead_that_is_switched_leaves_one_vote),
+    RULE(a_lead_is_taken_once_the_vote_is_applied),
     RULE(a_member_that_just_started_does_not_vote),
     RULE(a_hand_over_that_fails_ends_the_lead),
     RULE(unequal_followers_find_a_leader),

@@ -129,6 +129,31 @@ inline void a_lead_that_is_switched_leaves_one_vote(uint32_t core, uint32_t) {
   must(world.nodes.at(1).role == Role::kFollower, "who has no vote does not lead");
 }
 
+/// Who is given a vote to be given the lead hears of both at once: it leads when it has applied the first.
+inline void a_lead_is_taken_once_the_vote_is_applied(uint32_t core, uint32_t) {
+  SmallWorld world({1}, {2}, core_options(core));
+  world.elect(1, {1, 2});
+  world.nodes.at(2).slow = true;
+  must(world.change(1, ChangeKind::kPromote, 2) == CoreStatus::kOk, "the learner gets a vote");
+  const auto knows_of_its_vote = [&] {
+    return std::ranges::any_of(world.nodes.at(2).waiting,
+                               [](const Entry& entry) { return entry.kind == EntryKind::kChange; });
+  };
+  for (int i = 0; i < 20 && !knows_of_its_vote(); ++i) {
+    world.tick(1, 1);
+    world.run({1, 2});
+  }
+  must(knows_of_its_vote(), "it knows of its vote");
+  must(world.nodes.at(1).core->transfer(2) == CoreStatus::kOk, "the hand-over begins");
+  world.tick(1, 1);
+  world.run({1, 2});
+  must(world.nodes.at(2).role != Role::kLeader, "it has not applied its vote");
+  world.nodes.at(2).slow = false;
+  world.apply_waiting(2);
+  world.run({1, 2});
+  must(world.nodes.at(2).role == Role::kLeader, "it leads, and nobody had to ask again");
+}
+
 /// The lead may move before it is agreed that its holder loses the vote: it steps down when that is applied.
 inline void a_leader_that_loses_its_vote_steps_down(uint32_t core, uint32_t) {
   SmallWorld world({1, 2, 3}, {}, core_options(core));

@@ -14,7 +14,7 @@
 
 namespace mullion::cluster {
 
-/// Cores on lines without order. What is agreed is applied at once, and is durable.
+/// Cores on lines without order. What is agreed is applied at once, but by slow members, and is durable.
 class SmallWorld {
  public:
   struct Packet {
@@ -37,6 +37,8 @@ class SmallWorld {
     uint64_t applied = 0;
     std::string conf;
     uint64_t frozen_applied = 0;  // the database lost what came after
+    bool slow = false;            // what is agreed waits for apply_waiting()
+    std::vector<Entry> waiting;
     std::string frozen_conf;
     Role role = Role::kFollower;
     uint64_t term = 0;
@@ -85,6 +87,11 @@ class SmallWorld {
   void freeze_database(MemberId id) {
     nodes.at(id).frozen_applied = nodes.at(id).applied;
     nodes.at(id).frozen_conf = nodes.at(id).conf;
+  }
+  void apply_waiting(MemberId id) {
+    Node& node = nodes.at(id);
+    for (const Entry& entry : std::exchange(node.waiting, {})) apply(id, node, entry);
+    collect(id);
   }
   void tick(MemberId id, int times = 1) {
     for (int i = 0; i < times; ++i) {
@@ -196,7 +203,8 @@ class SmallWorld {
       if (actions.number != 0) node.unsynced.push_back({actions.number, actions.entries, actions.hard});
       for (const CoreMessage& message : actions.messages) lines.push_back(pack(id, node, message));
       note_role(id, node, actions);
-      for (const Entry& entry : actions.agreed) apply(id, node, entry);
+      for (const Entry& entry : actions.agreed)
+        node.slow ? node.waiting.push_back(entry) : apply(id, node, entry);
     }
   }
   void keep(Node& node, const Entry& entry) {

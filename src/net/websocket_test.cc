@@ -358,6 +358,13 @@ TEST(WebSocket, AbortsFromAnyThread) {
 TEST(WebSocket, StopOfTheServerClosesPolitely) {
   Fixture fixture({.handler = websocket_handler(echo)});
   std::shared_ptr<WebSocket> socket = run(fixture.runtime, [&] { return open(*fixture.client); });
+  // Until the handler has been called, a stop ends the request that was to become a conversation.
+  const bool answered = run(fixture.runtime, [socket]() -> Task<bool> {
+    Result<void> written = co_await socket->write("hello", false);
+    Result<Message> message = co_await socket->read();
+    co_return written.ok() && message.ok();
+  });
+  ASSERT_TRUE(answered);
   std::future<std::string> reader = launch(fixture.runtime, [socket]() -> Task<std::string> {
     Result<Message> message = co_await socket->read();
     co_return message ? "message" : message.error().text();

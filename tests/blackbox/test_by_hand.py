@@ -69,9 +69,9 @@ def test_two_servers_with_flags_are_a_cluster_that_is_switched_by_hand(pair):
         state = consensus(server, "state")
         assert (state["Enabled"], state["ConsensusEnabled"], state["HaID"], state["Token"]) == (True, False, "site", "")
         assert len(consensus(server, "peers")) == 2
-    one.create("profiles", {"Name": "a"})
-    assert two.get("profiles/a")["Name"] == "a", "a passive one passes requests on"
-    two.create("profiles", {"Name": "b"})
+    one.create("profiles", {"Name": "first"})
+    assert two.get("profiles/first")["Name"] == "first", "a passive one passes requests on"
+    two.create("profiles", {"Name": "second"})
     assert safe(one) is True
     for there, here in ((two, one), (one, two)):
         expect(200, here.call("POST", "system/passive")) if there is two else pair.cli(there).json("system", "active")
@@ -79,7 +79,7 @@ def test_two_servers_with_flags_are_a_cluster_that_is_switched_by_hand(pair):
         wait_until(f"{here.name} does not", lambda: health(here, "active") != 200 and health(here, "ready") == 200)
         there.create("profiles", {"Name": f"at-{there.name}"})
         pair.wait_in_step(there, 1)
-    assert {profile["Name"] for profile in two.objects("profiles")} >= {"a", "b", "at-two", "at-one"}
+    assert {profile["Name"] for profile in two.objects("profiles")} >= {"first", "second", "at-two", "at-one"}
     assert sum(node["electable"] for node in one.get("info")["ha_passive_state"]) == 1
 
 

@@ -71,7 +71,9 @@ def test_isos_are_unpacked_again_where_another_member_serves(cluster):
     wait_files(folder(second), {"vmlinuz": "kernel 2"})
     one.start()
     cluster.wait_equal()
-    expect(200, second.call("POST", f"system/passive?to={consensus(one, 'id')}"))
+    # Who lacks the new iso is not given the lead.
+    wait_until("one has what second has",
+               lambda: second.call("POST", f"system/passive?to={consensus(one, 'id')}").status_code == 200)
     cluster.wait_active(one)
     wait_files(folder(one), {"vmlinuz": "kernel 2"})
     assert one.log().count("iso unpacked") == 2, "what is there already is left alone"
@@ -96,6 +98,7 @@ def test_an_upload_in_pieces_begins_again_where_another_member_serves(cluster):
     cluster.wait_equal()
     expect(200, second.call("POST", f"system/passive?to={consensus(one, 'id')}"))
     cluster.wait_active(one)
+    cluster.wait_equal()  # who gave the lead away starts anew
     expect(404, one.call("HEAD", "files/in-pieces?partial=true"))
     assert piece(two, 0, 2_000_000).headers["Upload-Offset"] == "2000000"
     expect(201, piece(two, 2_000_000, 3_000_000))

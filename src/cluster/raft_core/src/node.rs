@@ -137,6 +137,8 @@ pub struct Node {
     /// Ticks since a round was confirmed, of a leader whose term has an agreed entry.
     silent_ticks: u32,
     transferring: bool,
+    /// An order to lead, kept until the changes of members in the log are applied here.
+    asked_to_lead: Option<Message>,
     /// The term in which TimeoutNow was sent: there is no lease in it any more.
     void_term: u64,
 }
@@ -230,6 +232,7 @@ impl Node {
             campaigns: 0,
             silent_ticks: 0,
             transferring: false,
+            asked_to_lead: None,
             void_term: 0,
         };
         node.set_timer();
@@ -273,6 +276,15 @@ impl Node {
     }
     fn has_unsynced(&self) -> bool {
         !self.unsynced.is_empty() || !self.raw.raft.raft_log.unstable_entries().is_empty()
+    }
+    /// Of members, in the log and not applied here.
+    fn has_unapplied_change(&self) -> bool {
+        let log = &self.raw.raft.raft_log;
+        log.applied() < log.last_index()
+            && log
+                .all_entries()
+                .iter()
+                .any(|entry| entry.index > log.applied() && entry.get_entry_type() != EntryType::EntryNormal)
     }
     fn vote_unsynced(&self) -> bool {
         self.unsynced.iter().any(|&(_, vote)| vote)
@@ -355,6 +367,10 @@ impl Node {
     pub fn step(&mut self, bytes: &[u8], payloads: &[Tag], copy: &mut CopyRequest) -> Result<(), Refusal> {
         let message = Message::decode(bytes).map_err(|_| Refusal::Garbled)?;
         self.admit(&message, payloads, copy)?;
+        if message.get_msg_type() == MessageType::MsgTimeoutNow && self.has_unapplied_change() {
+            self.asked_to_lead = Some(message);
+            return Ok(());
+        }
         let out = self.raw.step(message).map_err(|_| Refusal::Dropped);
         self.settle();
         out
@@ -534,7 +550,20 @@ impl Node {
 
     pub fn applied(&mut self, index: u64) {
         self.raw.advance_apply_to(index);
+        self.lead_when_asked();
         self.settle();
+    }
+
+    /// The crate ignores an order to lead before a change of members is applied, as the one that gave this member its vote so that it
+    /// can be given the lead; whoever gave the order would step down in vain.
+    fn lead_when_asked(&mut self) {
+        if self.has_unapplied_change() {
+            return;
+        }
+        let Some(asked) = self.asked_to_lead.take() else { return };
+        if asked.term == self.term() && self.may_lead && !self.must_wait_for_sync() {
+            let _ = self.raw.step(asked);
+        }
     }
 
     pub fn compact(&mut self, index: u64) {
@@ -748,6 +777,7 @@ impl Node {
             self.campaigns,
             u64::from(self.transferring) + 2 * u64::from(self.lease_void()) + 4 * u64::from(self.may_lead),
             self.copy_for,
+            u64::from(self.asked_to_lead.is_some()),
         ] {
             hash.number(number);
         }
