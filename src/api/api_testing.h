@@ -298,6 +298,15 @@ class FakeProviders final : public plugins::Providers {
   std::vector<std::string> events_ GUARDED_BY(mutex_);
 };
 
+/// Of a connection that ends before the first byte of it.
+class CutBody final : public net::BodySource {
+ public:
+  Task<Result<std::string_view>> next() override {
+    co_return Error(ErrorCode::kCancelled, "the client is closed");
+  }
+  std::optional<uint64_t> size() const override { return std::nullopt; }
+};
+
 /// Remembers what was forwarded.
 class FakeManager final : public manager::Manager {
  public:
@@ -307,10 +316,12 @@ class FakeManager final : public manager::Manager {
   std::vector<Forwarded> forwarded;
   std::map<std::string, manager::OwnerFreshness> known;
   std::optional<std::string> answer;  // to what is forwarded
+  bool answers_are_cut = false;       // behind their headers
+  bool foreign = false;
 
   void start() override {}
   Task<void> stop() override { co_return; }
-  bool is_foreign(const std::string&) const override { return false; }
+  bool is_foreign(const std::string&) const override { return foreign; }
   bool active() const override { return true; }
   Task<Result<std::string>> add_endpoint(std::string params_json, const auth::Principal&) override {
     if (params_json.find("manager/url") == std::string::npos) {
@@ -329,6 +340,7 @@ class FakeManager final : public manager::Manager {
     net::Response response;
     response.headers.set("Content-Type", "application/json");
     response.body = answer.value_or(R"({"from":")" + owner + "\"}");
+    if (answers_are_cut) response.body = std::make_unique<CutBody>();
     co_return response;
   }
   Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string owner, std::string target,

@@ -296,6 +296,23 @@ TEST_F(IdentityTest, ASecretOfAnotherEndpointIsNotPassedOn) {
   EXPECT_EQ(list.json().at(0).at("Secret"), "");
 }
 
+TEST_F(IdentityTest, AWriteWhoseAnswerIsCutSaysThatItWasCarriedOut) {
+  put("machines", kKnownMachine, machine("[]"), "A");
+  allow({{"*", "*", "*"}});
+  const std::string at = std::string("/A/api/v3/machines/") + kKnownMachine;
+  fixture.manager.answers_are_cut = true;
+  for (const bool foreign : {false, true}) {
+    fixture.manager.foreign = foreign;
+    const Answer write = bob("PATCH", at, R"([{"op":"add","path":"/Description","value":"x"}])");
+    EXPECT_EQ(write.status, 503);
+    EXPECT_EQ(write.header("X-Mullion-Unreachable"), "A;ran=maybe");
+    EXPECT_THAT(write.message(), HasSubstr("; it was carried out"));
+  }
+  const Answer read = bob("GET", at + "?decode=true");
+  EXPECT_EQ(read.status, 503);
+  EXPECT_EQ(read.header("X-Mullion-Unreachable"), "A;ran=no");
+}
+
 TEST_F(IdentityTest, CountsOfAnotherEndpointAreOfWhatTheTenantShows) {
   put("machines", kKnownMachine, R"({"Name":"seen"})", "A");
   put("machines", kHidden, R"({"Name":"hidden"})", "A");

@@ -7,6 +7,8 @@
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "api/internal/secret_blanker.h"
+#include "manager/forward.h"
+#include "manager/unreachable.h"
 #include "mirror/shown_answer.h"
 #include "objects/shown_secrets.h"
 
@@ -66,6 +68,18 @@ bool is_success(const Call& call, const Result<net::Response>& answer) {
          call.route != nullptr && call.type != nullptr;
 }
 
+/// The owner has answered, and its answer is not known here: a write is done, and whoever asked for it must
+/// hear that.
+Error answer_lost(const Call& call, const std::string& owner, std::string_view why) {
+  const bool done = manager::is_write(call.request.method);
+  Error error(ErrorCode::kUnavailable, fmt::format("the answer of endpoint {} is lost: {}{}", owner, why,
+                                                   done ? "; it was carried out" : ""));
+  error.model = "endpoints";
+  error.key = owner;
+  error.unreachable = manager::unreachable_text({owner, "", std::nullopt, done});
+  return error;
+}
+
 env::Task<Result<std::string>> whole_text(net::Response& answer) {
   constexpr size_t kLongest = size_t{64} << 20;
   if (auto* text = std::get_if<std::string>(&answer.body)) co_return std::move(*text);
@@ -79,15 +93,10 @@ env::Task<Result<std::string>> whole_text(net::Response& answer) {
 env::Task<Result<net::Response>> made_presentable(const Call& call, std::string owner,
                                                   Result<net::Response> answer) {
   const Result<std::string> text = co_await whole_text(*answer);
-  if (!text) co_return text.error();
+  if (!text) co_return answer_lost(call, owner, text.error().text());
   if (text->empty()) co_return answer;
   Result<std::string> shown = mirror::shown_answer(call.type->prefix, call.type, owner, *text);
-  if (!shown) {
-    Error error(ErrorCode::kUnreachable,
-                fmt::format("endpoint {} has carried it out; its answer shows no object", owner));
-    error.model = call.type->prefix;
-    co_return error;
-  }
+  if (!shown) co_return answer_lost(call, owner, "it shows no object");
   answer->headers.remove("Content-Length");
   answer->body = std::move(*shown);
   co_return answer;
@@ -111,9 +120,9 @@ void blank_secret(const Call& call, net::Response& answer) {
 env::Task<Result<net::Response>> with_visible_counts(const Call& call, std::string owner,
                                                      Result<net::Response> answer) {
   const Result<std::string> text = co_await whole_text(*answer);
-  if (!text) co_return text.error();
+  if (!text) co_return answer_lost(call, owner, text.error().text());
   Result<json::object> info = parse_stored(*text);
-  if (!info) co_return Error(ErrorCode::kUnreachable, fmt::format("endpoint {} shows no info", owner));
+  if (!info) co_return answer_lost(call, owner, "it shows no info");
   (*info)["stats"] = statistics(call.services, call.principal, owner);
   answer->headers.remove("Content-Length");
   answer->body = json::serialize(*info);
@@ -143,7 +152,7 @@ env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
   net::BodySourcePtr& body = std::get<net::BodySourcePtr>(answer->body);
   if (body == nullptr) co_return answer;
   Result<std::string_view> piece = co_await body->next();
-  if (!piece) co_return piece.error();
+  if (!piece) co_return answer_lost(call, owner, piece.error().text());
   std::string first(*piece);
   const size_t before = first.size();
   std::optional<uint64_t> size = body->size();
