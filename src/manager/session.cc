@@ -139,8 +139,8 @@ env::Task<Error> Session::converse() {
   co_return co_await follower->run();
 }
 
-/// Of a cluster, when the member that was asked does not answer: any other one passes requests on. Another way
-/// that fails, whatever the reason, is left: only what the user gave is held on to.
+/// Of a cluster, when the member that was asked does not answer: any other one passes requests on. Another
+/// way that fails, whatever the reason, is left: only what the user gave is held on to.
 void Session::try_another_way(const Error& why) {
   const bool silent = why.code == ErrorCode::kUnreachable || why.code == ErrorCode::kTimeout ||
                       why.code == ErrorCode::kUnavailable;
