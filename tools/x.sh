@@ -174,7 +174,7 @@ test_fuzz() {
 # python_tests ARGUMENTS...: files side by side, the tests of a file one after the other because they share servers. Two
 # files for each core: tests of real processes spend half of their time on waiting for silence, clocks and restarts.
 python_tests() {
-  /usr/bin/python3 -m pytest -q -n "$((2 * JOBS))" --dist loadfile "$@"
+  /usr/bin/python3 -m pytest -q -n "$((2 * JOBS))" --dist "${SPREADING:-loadfile}" "$@"
 }
 
 # Files of the black-box tests whose promises hold whatever way an endpoint is followed; FOLLOWED_TOO in a file says which
@@ -188,6 +188,7 @@ test_blackbox() {
   say "the fake of a server of another make"
   python_tests tests/foreign
   say "black-box tests of real processes"
+  local SPREADING=loadgroup  # conftest.py says what stays together
   python_tests --durations=10 tests/blackbox
   say "the same of what managers promise, with endpoints that are followed by their public API"
   MULLION_FOLLOW=events python_tests "${FOLLOWED_BY_EVENTS[@]/#/tests/blackbox/test_}"

@@ -13,8 +13,13 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_collection_modifyitems(config, items):
-    """With endpoints that are followed by their public API, of a file that says which of its tests are about managers
+    """The tests of a file stay together, since they share servers, where it does not say that none of them does (SPREAD).
+
+    With endpoints that are followed by their public API, of a file that says which of its tests are about managers
     (FOLLOWED_TOO: fixtures, or tests) only those: the others would do the same as before."""
+    for item in items:
+        if not getattr(item.module, "SPREAD", False):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
     if not harness.FOLLOWING:
         return
     left_out = [item for item in items if not {*item.fixturenames, item.originalname}

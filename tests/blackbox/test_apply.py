@@ -19,6 +19,7 @@ from provider_scripts import obedient
 from test_plugins import EXAMPLE
 from test_server import events_of, tell
 
+SPREAD = True  # no test shares servers with another
 MIB = 1 << 20
 ISO_MIB = int(os.environ.get("MULLION_TEST_ISO_MIB", "1024"))
 SECRET = "hush-applied-51c2"

@@ -21,6 +21,7 @@ from client import Client  # noqa: E402
 from server import ForeignServer  # noqa: E402
 
 # A server with so few collections that the slow walk through them takes less than the least interval, 10 s.
+SPREAD = True  # no test shares servers with another
 SMALL = dataclasses.replace(
     versions.VERSIONS["4.8"], plugin_types={},
     prefixes=("bootenvs", "machines", "profiles", "stages", "users", "roles", "preferences", "interfaces", "plugins",
