@@ -16,7 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr int kDamagedCode = 3;
 constexpr size_t kLargestReport = 64 << 10;
-constexpr int kRuns = 2;  // that must find the same
+constexpr int kRuns = 2;   // that must find the same
+constexpr int kTries = 3;  // when it is killed, as for want of memory
 constexpr env::Duration kFirstPatience = 20s;
 constexpr env::Duration kLaterPatience = 4h;
 
@@ -64,7 +65,7 @@ Result<void> DatabaseExaminer::examine(const env::Path& directory) {
   if (faults == 0) return {};
   kLog.warn("an earlier process ended by a fault: the database is read before it is opened path={} faults={}",
             directory.string(), faults);
-  for (int left = kRuns;;) {
+  for (int left = kRuns, tries = kTries;;) {
     const Result<env::ProgramOutput> ended = run(directory, faults);
     const Finding finding = finding_of(ended);
     if (finding == Finding::kSound) {
@@ -73,6 +74,7 @@ Result<void> DatabaseExaminer::examine(const env::Path& directory) {
     }
     unsound_.insert(directory);
     if (finding == Finding::kUnknown) {
+      if (ended && ended->end.signal != 0 && --tries > 0) continue;
       kLog.warn("the database was not read to its end, and is opened all the same: {}",
                 ended ? ended->end.text() : ended.error().text());
       return {};

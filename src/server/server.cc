@@ -802,6 +802,7 @@ cluster::ApiPlace ServerProcess::api_place(std::string api_url, std::string stat
 /// Managers above are told where else they reach this cluster.
 void ServerProcess::tell_members(const cluster::ClusterView& view) {
   std::vector<std::string> members;
+  members.reserve(view.nodes.size());
   for (const cluster::NodeView& node : view.nodes) members.push_back(node.api_url);
   if (members == told_members_) return;
   told_members_ = std::move(members);

@@ -160,11 +160,13 @@ def test_ages_in_silence_are_never_below_the_truth_at_any_level(site):
 
 
 def test_nothing_goes_the_old_way_once_another_is_given(site):
-    """The new address takes connections and says nothing: requests wait or fail, the old one gets none."""
+    """The new address takes connections and says nothing: requests wait or fail, the old one gets none once the manager
+    has heard of the new one."""
     leaf, manager = site.start("A", "M")
     manager.become_manager().attach(leaf)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         manager.patch("endpoints/A", ("replace", "/Params/manager~1url", f"https://127.0.0.1:{silent.getsockname()[1]}"))
+        wait_until("the old connection ends", lambda: manager.status("A") != "Connected")
         try:
             assert manager.call("POST", "/A/api/v3/profiles", {"Name": "astray"}, timeout=3).status_code >= 400
         except requests.RequestException:

@@ -23,7 +23,6 @@ constexpr std::string_view kMagic = "MUXPACK1";
 constexpr std::string_view kFirstFile = "index.html";
 constexpr std::string_view kGzipMagic = "\x1f\x8b";
 constexpr size_t kLengthBytes = 4;
-constexpr size_t kHashDigits = 64;
 constexpr size_t kIndexDepth = 4;
 constexpr size_t kLargestIndex = size_t{1} << 20;
 constexpr size_t kMostFiles = 4096;
