@@ -42,7 +42,7 @@ Result<void> read_checksums(Item& item, const json::object& object) {
   for (const auto& [platform, value] : given->get_object()) {
     if (!value.is_string()) return wrong(item, "Shasum256", "expected strings");
     if (value.get_string() == kAbsent) continue;
-    const std::string sum = lower_case(value.get_string());
+    std::string sum = lower_case(value.get_string());
     const size_t slash = std::string_view(platform).find('/');
     const bool known = slash != std::string_view::npos &&
                        is_item_word(std::string_view(platform).substr(0, slash)) &&

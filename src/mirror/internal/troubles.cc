@@ -44,6 +44,7 @@ std::optional<env::SteadyTime> Troubles::next_due() const {
 
 std::vector<Trouble> Troubles::all() const {
   std::vector<Trouble> out;
+  out.reserve(known_.size());
   for (const auto& [prefix, state] : known_) out.push_back(state.trouble);
   return out;
 }
