@@ -34,15 +34,18 @@ class GatewayTest : public ::testing::Test {
     facts.id = facts.local_id = "M1";
     facts.version = "v0.1.0";
     facts.address = "127.0.0.1";
-    gateway_ = make_gateway({.runtime = fixture_.runtime,
-                             .store = *fixture_.store,
-                             .authenticator = fixture_.authenticator,
-                             .cluster = fixture_.cluster,
-                             .facts = facts,
-                             .limits = {},
-                             .clock = env::system_clock(),
-                             .timers = env::system_timers(),
-                             .hold = std::chrono::milliseconds(100)});
+    gateway_ = made_with(std::move(facts));
+  }
+  std::unique_ptr<Gateway> made_with(Facts facts) {
+    return make_gateway({.runtime = fixture_.runtime,
+                         .store = *fixture_.store,
+                         .authenticator = fixture_.authenticator,
+                         .cluster = fixture_.cluster,
+                         .facts = std::move(facts),
+                         .limits = {},
+                         .clock = env::system_clock(),
+                         .timers = env::system_timers(),
+                         .hold = std::chrono::milliseconds(100)});
   }
   ~GatewayTest() override { fixture_.run(gateway_->stop()); }
 
@@ -199,14 +202,7 @@ TEST_F(GatewayTest, AddressesWithColonsAreInBrackets) {
   Facts facts;
   facts.id = facts.local_id = "M1";
   facts.address = "2001:db8::1";
-  const auto gateway = make_gateway({.runtime = fixture_.runtime,
-                                     .store = *fixture_.store,
-                                     .authenticator = fixture_.authenticator,
-                                     .cluster = fixture_.cluster,
-                                     .facts = facts,
-                                     .limits = {},
-                                     .clock = env::system_clock(),
-                                     .timers = env::system_timers()});
+  const auto gateway = made_with(std::move(facts));
   gateway->set_ports(8092, 8091, 8090);
   EXPECT_EQ(gateway->api_url(), "https://[2001:db8::1]:8092");
   EXPECT_EQ(gateway->static_url(), "http://[2001:db8::1]:8091");

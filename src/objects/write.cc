@@ -25,7 +25,7 @@ std::span<const Write::Step> Write::steps(Kind kind) {
       {.name = "need", .now = &Write::ask_whether_needed},
       {.name = "private values", .now = &Write::make_secrets},
       {.name = "tenant", .now = &Write::join_tenant},
-      {.name = "commit", .later = &Write::commit_new},
+      {.name = "commit", .later = &Write::commit_draft},
   };
   static constexpr Step kChange[] = {
       {.name = "object", .now = &Write::find_stored},

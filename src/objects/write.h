@@ -98,7 +98,7 @@ class Write {
   Outcome ask_whether_needed();
   Outcome make_secrets();
   Outcome join_tenant();
-  env::Task<Outcome> commit_new();
+  env::Task<Outcome> commit_draft();
 
   Outcome begin_override();
   env::Task<Outcome> edit_shown();

@@ -120,19 +120,15 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   std::optional<Target> user = find_subject(call, *call.services.store.snapshot(), "users");
   if (!user) co_return missing(call, "users");
   call.target = std::move(*user);
-  std::string hash;
   auth::Authenticator& authenticator = call.services.authenticator;
-  Result<void> hashed =
-      co_await run_heavy(call, env::Pool::kPassword, [&] { hash = authenticator.hash_password(clear); });
-  if (!hashed) co_return hashed.error();
-  json::object secrets;
-  secrets["PasswordHash"] = hash;
-  secrets["Secret"] = auth::make_secret();
   store::Batch batch;
+  Result<void> hashed = co_await run_heavy(call, env::Pool::kPassword, [&] {
+    batch.secrets.push_back(auth::password_change(authenticator, call.target.key, clear));
+  });
+  if (!hashed) co_return hashed.error();
   store::Guard guard;
   guard.id = {"users", call.target.owner, call.target.key};
   batch.guards.push_back(std::move(guard));
-  batch.secrets.push_back({"users", call.target.key, json::serialize(secrets)});
   batch.principal = call.principal.audit_name();
   Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor) co_return cursor.error();

@@ -184,13 +184,13 @@ Write::Outcome Write::join_tenant() {
   return Next::kGoOn;
 }
 
-env::Task<Write::Outcome> Write::commit_new() {
+/// Whether the object, its key or a unique value is another one's meanwhile, the next attempt tells.
+env::Task<Write::Outcome> Write::commit_draft() {
   Attempt& at = *attempt_;
   at.snapshot.reset();
   context_.store.stamp(at.batch);
   at.written.target = {at.draft.key, std::string(store::kOwn), *at.batch.changes.front().body};
   Result<store::Cursor> cursor = co_await store::commit_async(context_.store, std::move(at.batch));
-  // Whether the key or a unique value was taken meanwhile, the next attempt tells.
   if (!cursor && cursor.error().code == ErrorCode::kConflict) co_return Next::kAgain;
   if (!cursor) co_return of_store(cursor.error());
   at.written.cursor = *cursor;
@@ -285,13 +285,8 @@ env::Task<Write::Outcome> Write::commit_change() {
   Attempt& at = *attempt_;
   if (at.merged_secrets)
     at.batch.secrets.push_back({std::string(type_.prefix), at.draft.key, at.merged_secrets});
-  at.snapshot.reset();
-  context_.store.stamp(at.batch);
-  at.written.target = {at.draft.key, std::string(store::kOwn), *at.batch.changes.front().body};
-  Result<store::Cursor> cursor = co_await store::commit_async(context_.store, std::move(at.batch));
-  if (!cursor && cursor.error().code == ErrorCode::kConflict) co_return Next::kAgain;
-  if (!cursor) co_return of_store(cursor.error());
-  at.written.cursor = *cursor;
+  Outcome committed = co_await commit_draft();
+  if (!committed || *committed != Next::kDone) co_return committed;
   if (at.merged_secrets && hooks_.on_secrets_changed != nullptr) hooks_.on_secrets_changed(at.draft);
   if (model::flag_member(*at.draft.before, "Locked") && !model::flag_member(at.draft.object, "Locked")) {
     const LogScope scope(caller_.log);
