@@ -24,22 +24,11 @@ Result<boost::json::object> parse_json_object(std::string_view text, size_t max_
 /// expects.
 boost::json::value own_json(std::string_view text);
 
-namespace internal {
-template <typename T>
-struct ResultOf {
-  using Type = Result<T>;
-};
-template <typename T>
-struct ResultOf<Result<T>> {
-  using Type = Result<T>;
-};
-}  // namespace internal
-
 /// What `read` makes of a JSON object that was written by a server: `read` may leave it to at(), as_string()
 /// and the like to throw when a member is absent or of another kind. kCorrupt "WHAT cannot be read: why".
 template <typename Read>
-auto read_json(std::string_view text, std::string_view what, Read read) ->
-    typename internal::ResultOf<std::invoke_result_t<Read, const boost::json::object&>>::Type {
+ResultOf<std::invoke_result_t<Read, const boost::json::object&>> read_json(std::string_view text,
+                                                                           std::string_view what, Read read) {
   const Result<boost::json::object> object = parse_json_object(text);
   if (!object)
     return Error(ErrorCode::kCorrupt,

@@ -56,4 +56,19 @@ class [[nodiscard]] Result<void> {
   std::optional<Error> error_;
 };
 
+namespace internal {
+template <typename T>
+struct ResultOfType {
+  using Type = Result<T>;
+};
+template <typename T>
+struct ResultOfType<Result<T>> {
+  using Type = Result<T>;
+};
+}  // namespace internal
+
+/// Result<T>, of a T as of a Result<T>: what comes out of a function that calls one which returns either.
+template <typename T>
+using ResultOf = typename internal::ResultOfType<T>::Type;
+
 }  // namespace mullion

@@ -25,22 +25,11 @@ class ReadFailure final : public std::exception {
   std::string text_;
 };
 
-namespace internal {
-template <typename T>
-struct ResultOf {
-  using Type = Result<T>;
-};
-template <typename T>
-struct ResultOf<Result<T>> {
-  using Type = Result<T>;
-};
-}  // namespace internal
-
 /// Runs `reads` and returns what it returns as a Result; a ReadFailure becomes its error.
 template <typename Reads>
 auto as_result(Reads reads) {
   using Returned = std::invoke_result_t<Reads>;
-  using Out = typename internal::ResultOf<Returned>::Type;
+  using Out = ResultOf<Returned>;
   try {
     if constexpr (std::is_void_v<Returned>) {
       reads();
