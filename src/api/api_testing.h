@@ -317,6 +317,7 @@ class FakeManager final : public manager::Manager {
   std::map<std::string, manager::OwnerFreshness> known;
   std::optional<std::string> answer;  // to what is forwarded
   bool answers_are_cut = false;       // behind their headers
+  bool answers_are_packed = false;
   bool foreign = false;
 
   void start() override {}
@@ -340,6 +341,7 @@ class FakeManager final : public manager::Manager {
     net::Response response;
     response.headers.set("Content-Type", "application/json");
     response.body = answer.value_or(R"({"from":")" + owner + "\"}");
+    if (answers_are_packed) response.headers.set("Content-Encoding", "gzip");
     if (answers_are_cut) response.body = std::make_unique<CutBody>();
     co_return response;
   }

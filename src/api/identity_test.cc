@@ -313,6 +313,21 @@ TEST_F(IdentityTest, AWriteWhoseAnswerIsCutSaysThatItWasCarriedOut) {
   EXPECT_EQ(read.header("X-Mullion-Unreachable"), "A;ran=no");
 }
 
+TEST_F(IdentityTest, AnAnswerThatCannotBeLookedThroughIsNotPassedOn) {
+  put("machines", kKnownMachine, machine("[]"), "A");
+  allow({{"*", "*", "*"}});
+  const std::string at = std::string("/api/v3/machines/") + kKnownMachine;
+  fixture.manager.answers_are_packed = true;
+  for (const bool foreign : {false, true}) {
+    fixture.manager.foreign = foreign;
+    EXPECT_EQ(bob("GET", at + "?decode=true").status, 503);
+    EXPECT_EQ(bob("GET", "/A" + at).status, 503);
+    EXPECT_EQ(bob("GET", "/A/api/v3/machines").status, 503);
+    const Answer write = bob("PATCH", "/A" + at, R"([{"op":"add","path":"/Description","value":"x"}])");
+    EXPECT_EQ(write.header("X-Mullion-Unreachable"), "A;ran=maybe");
+  }
+}
+
 TEST_F(IdentityTest, CountsOfAnotherEndpointAreOfWhatTheTenantShows) {
   put("machines", kKnownMachine, R"({"Name":"seen"})", "A");
   put("machines", kHidden, R"({"Name":"hidden"})", "A");

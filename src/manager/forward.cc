@@ -16,6 +16,7 @@ constexpr std::string_view kOwnRequestHeaders[] = {
     "Content-Length",
     "Expect",
     "Cookie",
+    "Accept-Encoding",
     "X-Request-Id",
     "X-Mullion-On-Behalf-Of",
     "Sec-WebSocket-Protocol",  // may log in here
@@ -93,6 +94,8 @@ net::Headers forwarded_headers(const net::Request& request, const std::string& a
                                std::string on_behalf) {
   net::Headers out = without(request.headers, kOwnRequestHeaders);
   out.set("Authorization", authorization);
+  // Answers are read on their way: for what they show, and for what they must not.
+  out.set("Accept-Encoding", "identity");
   out.set("X-Mullion-On-Behalf-Of", std::move(on_behalf));
   out.set("X-Request-Id", request.id);
   return out;

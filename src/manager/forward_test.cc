@@ -105,12 +105,13 @@ TEST(ForwardedHeaders, AreTheClientsWithoutThoseOfThisHop) {
         std::pair("Content-Length", "5"), std::pair("Expect", "100-continue"),
         std::pair("X-Mullion-On-Behalf-Of", "user:root@Y"), std::pair("X-Request-Id", "other"),
         std::pair("Sec-WebSocket-Protocol", "mullion.v1, mullion.bearer.of-the-client"),
-        std::pair("If-Match", "e"), std::pair("Accept", "a/b")})
+        std::pair("Accept-Encoding", "gzip"), std::pair("If-Match", "e"), std::pair("Accept", "a/b")})
     request.headers.add(name, value);
   const net::Headers out = forwarded_headers(request, "Bearer token", "user:ann@M");
   const std::vector<std::pair<std::string, std::string>> wanted{{"If-Match", "e"},
                                                                 {"Accept", "a/b"},
                                                                 {"Authorization", "Bearer token"},
+                                                                {"Accept-Encoding", "identity"},
                                                                 {"X-Mullion-On-Behalf-Of", "user:ann@M"},
                                                                 {"X-Request-Id", "id-1"}};
   EXPECT_EQ(out.items(), wanted);

@@ -641,8 +641,6 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   onwards.target = std::move(way->target);
   onwards.headers = forwarded_headers(request, way->access.login->authorization(),
                                       on_behalf_of(principal, given_.identity.id));
-  // Its answers are read here: for what they show, and for what they must not.
-  if (way->session->is_foreign()) onwards.headers.remove("Accept-Encoding");
   onwards.body = std::move(*body);
   onwards.timeout = kForwardPatience;
   bool begun = false;

@@ -80,6 +80,11 @@ Error answer_lost(const Call& call, const std::string& owner, std::string_view w
   return error;
 }
 
+/// Whether an answer was packed although it was asked for as it is: what stands in it is not seen here.
+bool is_packed(const net::Response& answer) {
+  return answer.headers.get("Content-Encoding").value_or("identity") != "identity";
+}
+
 env::Task<Result<std::string>> whole_text(net::Response& answer) {
   constexpr size_t kLongest = size_t{64} << 20;
   if (auto* text = std::get_if<std::string>(&answer.body)) co_return std::move(*text);
@@ -141,6 +146,7 @@ bool name_owner(std::string& body, const std::string& owner) {
 env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
                                             Result<net::Response> answer) {
   if (!is_success(call, answer) || !shows_object(*call.route)) co_return answer;
+  if (is_packed(*answer)) co_return answer_lost(call, owner, "it is packed");
   if (call.services.manager->is_foreign(owner))
     co_return co_await made_presentable(call, std::move(owner), std::move(answer));
   blank_secret(call, *answer);
@@ -173,6 +179,7 @@ env::Task<Result<net::Response>> shown_to_caller(const Call& call, std::string o
   const bool shows_objects = is_success(call, answer) &&
                              (shows_object(*call.route) || call.route->handler == handlers::list_objects);
   if (!shows_objects) co_return answer;
+  if (is_packed(*answer)) co_return answer_lost(call, owner, "it is packed");
   if (call.services.manager->is_foreign(owner))
     co_return co_await made_presentable(call, std::move(owner), std::move(answer));
   blank_secret(call, *answer);
