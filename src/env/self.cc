@@ -101,10 +101,14 @@ Trainee::~Trainee() {
 
 std::optional<ProcessEnd> Trainee::poll() {
   if (end_ || id_ == 0) return end_;
+  siginfo_t ended{};
+  const int failed = ::waitid(P_PID, static_cast<id_t>(id_), &ended, WEXITED | WNOHANG | WNOWAIT);
+  if ((failed == 0 && ended.si_pid == 0) || (failed != 0 && errno == EINTR)) return std::nullopt;
+  // What it left running; once it is reaped the number may be another group's.
+  if (failed == 0) ::kill(-id_, SIGKILL);
   int status = 0;
-  const pid_t got = ::waitpid(id_, &status, WNOHANG);
-  if (got == 0 || (got < 0 && errno == EINTR)) return std::nullopt;
-  ::kill(-id_, SIGKILL);  // what it left running
+  while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+  }
   end_ = ProcessEnd{};
   if (WIFSIGNALED(status)) end_->signal = WTERMSIG(status);
   if (WIFEXITED(status)) end_->code = WEXITSTATUS(status);
