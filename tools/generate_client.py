@@ -12,6 +12,8 @@ import sys
 
 import yaml
 
+from arguments import asked_for
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -80,7 +82,7 @@ def functions():
 
 
 def main():
-    output = pathlib.Path(sys.argv[1])
+    output = pathlib.Path(asked_for(__doc__))
     output.mkdir(parents=True, exist_ok=True)
     made = list(functions())
     (output / "declarations.inc").write_text("".join(f"/// {comment}\n{signature};\n" for comment, signature, _ in made))

@@ -11,6 +11,8 @@ import textwrap
 
 import yaml
 
+from arguments import asked_for
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLAIN = {"string": "std::string", "boolean": "bool", "integer": "int64_t", "any": "json::value", "object": "json::object"}
 TYPE_MEMBERS = {"documentation", "rest", "fields"}
@@ -79,7 +81,7 @@ def main():
         declared += declaration(name, entry, known)
         defined += code(name, entry)
         known.add(name)
-    directory = pathlib.Path(sys.argv[1])
+    directory = pathlib.Path(asked_for(__doc__))
     directory.mkdir(parents=True, exist_ok=True)
     head = "// Made from schema/messages.yaml by tools/generate_messages.py.\n"
     for file, lines in (("messages.inc", declared), ("messages_code.inc", defined)):

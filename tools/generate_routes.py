@@ -12,6 +12,8 @@ import sys
 
 import yaml
 
+from arguments import asked_for
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEYS = {"handler", "methods", "path", "root", "collection", "right", "denied", "needs", "object", "remote", "body", "limit",
         "summary", "since", "mixed", "whole", "asks"}
@@ -111,7 +113,7 @@ def main():
         check(route)
         check_right(route, scopes)
         check_asks(route, scopes)
-    output = pathlib.Path(sys.argv[1])
+    output = pathlib.Path(asked_for(__doc__))
     output.mkdir(parents=True, exist_ok=True)
     handlers = sorted({route["handler"] for route in routes})
     (output / "routes.inc").write_text("\n".join(row(route) for route in routes) + "\n")

@@ -12,6 +12,8 @@ import sys
 
 import yaml
 
+from arguments import asked_for
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from openapi_document import openapi  # noqa: E402
 
@@ -541,22 +543,21 @@ def write(path, text):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    wanted = asked_for(__doc__, "--golden", "--check")
     try:
         schema = Schema()
     except SchemaError as error:
         sys.exit(f"schema: {error}")
-    if sys.argv[1] == "--golden":
+    if wanted == "--golden":
         for name, text in golden(schema).items():
             write(ROOT / name, text)
-    elif sys.argv[1] == "--check":
+    elif wanted == "--check":
         stale = [name for name, text in golden(schema).items()
                  if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
         if stale:
             sys.exit("not up to date, run ./x fix: " + ", ".join(stale))
     else:
-        output = pathlib.Path(sys.argv[1])
+        output = pathlib.Path(wanted)
         write(output / "object_types.inc", cpp_tables(schema))
         write(output / "openapi.inc", cpp_text(json.dumps(openapi(schema, traits_of), separators=(",", ":"))))
 

@@ -10,6 +10,8 @@ import sys
 
 import yaml
 
+from arguments import asked_for
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs/reference/settings.md"
 KINDS = {"string": "kString", "port": "kPort", "bytes": "kBytes", "count": "kCount", "seconds": "kSeconds",
@@ -49,15 +51,16 @@ def reference(table):
 
 
 def main():
+    wanted = asked_for(__doc__, "--golden", "--check")
     table = load()
-    if sys.argv[1] == "--golden":
+    if wanted == "--golden":
         REFERENCE.parent.mkdir(parents=True, exist_ok=True)
         REFERENCE.write_text(reference(table))
-    elif sys.argv[1] == "--check":
+    elif wanted == "--check":
         if not REFERENCE.exists() or REFERENCE.read_text() != reference(table):
             sys.exit("docs/reference/settings.md is not up to date: run ./x fix")
     else:
-        output = pathlib.Path(sys.argv[1])
+        output = pathlib.Path(wanted)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(cpp(table))
 

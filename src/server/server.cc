@@ -762,9 +762,12 @@ Result<void> ServerProcess::start_member() {
                                 .limits = api_limits(settings_),
                                 .clock = env::system_clock(),
                                 .timers = env::system_timers()});
-  if (Result<void> listening = listen_everywhere(); !listening) return listening;
-  const auto tell = [this] { node_->set_api(api_place(gateway_->api_url(), gateway_->static_url())); };
+  const auto tell = [this] {
+    if (api_server_) node_->set_api(api_place(gateway_->api_url(), gateway_->static_url()));
+  };
   shared_certificates_ = std::make_unique<SharedCertificates>(*certificates_, *store_, tell);
+  follow_certificates();  // clients remember the first certificate that a port shows: it is the cluster's
+  if (Result<void> listening = listen_everywhere(); !listening) return listening;
   tell();
   make_upgrader();
   rolling_upgrades_->start();
@@ -781,9 +784,6 @@ api::Certificates& ServerProcess::served_certificates() const {
 
 void ServerProcess::follow_certificates() {
   const Result<void> done = store::as_result([this]() -> Result<void> {
-    if (serving_) {
-      if (Result<void> offered = shared_certificates_->offer(); !offered) return offered;
-    }
     shared_certificates_->follow();
     return {};
   });
@@ -829,6 +829,8 @@ Result<void> ServerProcess::start_serving() {
   if (Result<void> opened = open_rooms(); !opened) return opened;
   assemble_api();
   api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
+  // Who joins a cluster that serves finds the certificate in the copy that it fetches.
+  if (Result<void> offered = shared_certificates_->offer(); !offered) return offered;
   node_->files().set_listener(file_changed_);
   api_->unpack_missing("");
   serving_ = true;

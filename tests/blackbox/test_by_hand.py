@@ -28,14 +28,16 @@ class Pair:
         wait_until("it serves", lambda: health(server, "active") == 200)
         return server
 
-    def passive(self, name, active):
+    def passive(self, name, active, ready=True):
         token = active.get("users/rocketskates/token?ttl=3600")["Token"]
         server = self.site.server(name, flags=[
             "--listen-address", "127.0.0.1", "--ha-enabled", "--ha-passive", "--ha-join", active.url,
             "--ha-join-fingerprint", fingerprint(active), "--ha-consensus-addr", f"127.0.0.1:{free_port()}"],
             environment={"RS_HA_TOKEN": token})
-        self.servers[name] = server.start()
-        self.wait_in_step(active, 1)
+        self.servers[name] = server.launch()
+        if ready:
+            server.wait_ready()
+            self.wait_in_step(active, 1)
         return server
 
     def make(self):
@@ -81,6 +83,20 @@ def test_two_servers_with_flags_are_a_cluster_that_is_switched_by_hand(pair):
         pair.wait_in_step(there, 1)
     assert {profile["Name"] for profile in two.objects("profiles")} >= {"first", "second", "at-two", "at-one"}
     assert sum(node["electable"] for node in one.get("info")["ha_passive_state"]) == 1
+
+
+def test_a_passive_one_shows_the_certificate_of_the_cluster_from_its_first_answer_on(pair):
+    one = pair.first()
+    served = (one.root / "server.crt").read_text()
+    two = pair.passive("two", one, ready=False)
+
+    def first_shown():
+        try:
+            return ssl.get_server_certificate(("127.0.0.1", two.api_port))
+        except OSError:
+            return None
+    shown = wait_until("it shows a certificate", first_shown, pause=0.005)
+    assert ssl.PEM_cert_to_DER_cert(shown) == ssl.PEM_cert_to_DER_cert(served)
 
 
 def test_who_is_switched_off_comes_back_as_what_it_was(pair):

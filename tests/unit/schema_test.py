@@ -1,6 +1,5 @@
 """The schema against the facts of the contract, and the generator's own promises."""
 import copy
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -12,9 +11,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FACTS = json.loads((ROOT / "tests/data/models-facts.json").read_text())
 GENERATOR = ROOT / "tools/generate_schema.py"
 
-_spec = importlib.util.spec_from_file_location("generate_schema", GENERATOR)
-generator = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(generator)
+sys.path.insert(0, str(ROOT / "tools"))
+import generate_schema as generator  # noqa: E402
+
 SCHEMA = generator.Schema()
 
 # Members of the design that the contract does not have.
