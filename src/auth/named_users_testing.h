@@ -26,6 +26,14 @@ class NamedUsers final : public Authenticator {
     }
     changes_.notify_all();
   }
+  /// From now on nobody can be read, or everybody again.
+  void fail_reads(bool fails) {
+    fails_ = fails;
+    ++generation_;
+    changes_.notify_all();
+  }
+  /// How often nobody could be read.
+  uint64_t failures() const { return failures_; }
   /// Without any, a user has no rights.
   void set_claims(const std::string& name, std::vector<Claim> claims) {
     {
@@ -49,6 +57,10 @@ class NamedUsers final : public Authenticator {
   Result<Principal> renew(const Principal& principal) override { return recall(principal.user); }
   Result<std::string> keep(const Principal& principal) const override { return principal.user; }
   Result<Principal> recall(std::string_view kept) override {
+    if (fails_) {
+      ++failures_;
+      return Error(ErrorCode::kInternal, "read: the disk had no luck");
+    }
     const Lock lock(mutex_);
     const std::string name(kept);
     if (name.empty() || ended_.contains(name))
@@ -67,7 +79,8 @@ class NamedUsers final : public Authenticator {
   mutable Mutex mutex_;
   std::set<std::string> ended_ GUARDED_BY(mutex_);
   std::map<std::string, std::vector<Claim>> claims_ GUARDED_BY(mutex_);
-  std::atomic<uint64_t> generation_{1};
+  std::atomic<uint64_t> generation_{1}, failures_{0};
+  std::atomic<bool> fails_{false};
   env::Signal changes_;
   TenantDirectory tenants_;
 };

@@ -15,6 +15,7 @@
 #include "env/waiting_testing.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "store/flaky_testing.h"
 #include "store/query.h"
 
 namespace mullion::bulk {
@@ -92,7 +93,7 @@ class BulksTest : public ::testing::Test {
 
   void begin() {
     bulks_ = make_bulks({.runtime = runtime_,
-                         .store = *store_,
+                         .store = flaky_,
                          .authenticator = users_,
                          .requests = requests_,
                          .own_id = "M",
@@ -151,6 +152,7 @@ class BulksTest : public ::testing::Test {
 
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  store::FlakyStore flaky_{*store_};
   NamedUsers users_{*store_};
   ScriptedRequests requests_{*store_};
   std::unique_ptr<Bulks> bulks_;
@@ -272,6 +274,27 @@ TEST_F(BulksTest, ALoginThatEndsStopsIt) {
   EXPECT_EQ(stopped.counts[Outcome::kDone], 4U);
   ASSERT_TRUE(tell("resume", "bob"));
   EXPECT_EQ(wait_state(State::kDone).counts[Outcome::kDone], 30U);
+}
+
+/// What is under way goes on meanwhile, and nobody says that it is not known what became of it.
+TEST_F(BulksTest, ReadsThatFailEndNeitherItNorTheLoginItGoesOnWith) {
+  profiles(30);
+  requests_.held = true;
+  create(R"(,"StopAfter":1)");
+  ASSERT_TRUE(tell("start"));
+  env::eventually([&] { return requests_.waiting == 4; });
+  users_.fail_reads(true);
+  flaky_.fail(50);
+  requests_.held = false;
+  env::eventually([&] { return users_.failures() > 0 && flaky_.failures() > 2; });
+  EXPECT_EQ(state_name(now().state), state_name(State::kRunning)) << now().reason;
+  flaky_.fail(0);
+  const uint64_t before = users_.failures();
+  env::eventually([&] { return users_.failures() > before; });
+  EXPECT_EQ(requests_.sent().size(), 4U) << "nothing new begins for whom nobody knows";
+  users_.fail_reads(false);
+  EXPECT_EQ(wait_state(State::kDone).counts[Outcome::kDone], 30U);
+  EXPECT_EQ(requests_.sent().size(), 30U) << "none was repeated";
 }
 
 /// As a crash leaves it: some objects were under way, one of which was changed.

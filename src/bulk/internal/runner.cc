@@ -9,6 +9,7 @@
 #include "env/attempt.h"
 #include "env/pools.h"
 #include "store/commit_async.h"
+#include "store/read_failure.h"
 
 namespace mullion::bulk::internal {
 namespace {
@@ -102,6 +103,7 @@ Task<void> Runner::run(const std::atomic<bool>& stopping) {
 
 Task<void> Runner::pass(Pass& pass, bool stopping) {
   for (auto& [number, verdict] : inbox_.take()) {
+    asked_.erase(number);
     if (board_) board_->settle(number, verdict.outcome);
     unsaved_.insert_or_assign(number, std::move(verdict));
   }
@@ -131,9 +133,11 @@ Task<Result<void>> Runner::freeze(Record record) {
   std::optional<Result<store::Batch>> registry;
   co_await env::run_blocking(env::Pool::kLong, [&] {
     const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
-    if (const std::string ended = renew_login(*snapshot, bulk.run); !ended.empty()) {
+    const Result<std::string> ended = renew_login(*snapshot, bulk.run);
+    if (!ended) throw store::ReadFailure(ended.error());  // nothing has begun: it is tried again
+    if (!ended->empty()) {
       objects =
-          Error(ErrorCode::kForbidden, fmt::format("the login of {} ended: {}", bulk.started_by, ended));
+          Error(ErrorCode::kForbidden, fmt::format("the login of {} ended: {}", bulk.started_by, *ended));
       return;
     }
     objects = select_objects(given_.requests, *snapshot, bulk, *principal_);
@@ -197,10 +201,11 @@ Result<void> Runner::load(const Record& record) {
     add_ranges(*keys, outcomes.size(), ranges);
     for (size_t place = 0; place < keys->size(); ++place) {
       Outcome& outcome = part->outcomes[place];
-      if (outcome == Outcome::kRunning && !unsaved_.contains(outcomes.size())) {
+      const uint64_t number = outcomes.size();
+      if (outcome == Outcome::kRunning && !unsaved_.contains(number) && !asked_.contains(number)) {
         const bool done = judge.shows_effect((*keys)[place]);
         outcome = done ? Outcome::kDone : Outcome::kUnknown;
-        note(outcomes.size(),
+        note(number,
              {outcome, done ? "" : "the server ended while it was asked; it may have been carried out"});
       }
       outcomes.push_back(outcome);
@@ -213,19 +218,20 @@ Result<void> Runner::load(const Record& record) {
 
 // ---- one step
 
-std::string Runner::renew_login(const store::Snapshot& snapshot, const std::string& run) {
+Result<std::string> Runner::renew_login(const store::Snapshot& snapshot, const std::string& run) {
   const std::string kept = snapshot.secret(kSpace, login_place(run)).value_or("");
   const bool fresh =
       principal_ && kept == login_ && principal_->generation == given_.authenticator.generation();
-  if (fresh) return "";
+  if (fresh) return std::string();
   Result<auth::Principal> principal = given_.authenticator.recall(kept);
   if (!principal) {
     principal_.reset();
+    if (principal.error().code != ErrorCode::kUnauthorized) return principal.error();
     return principal.error().messages.front();
   }
   principal_ = std::move(*principal);
   login_ = kept;
-  return "";
+  return std::string();
 }
 
 void Runner::note(uint64_t number, Verdict verdict) { unsaved_.insert_or_assign(number, std::move(verdict)); }
@@ -264,8 +270,10 @@ Result<Runner::Draft> Runner::draft(const Record& record, bool stopping) {
   const Bulk& bulk = record.bulk;
   const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
   Draft out;
-  const std::string ended = bulk.state == State::kRunning ? renew_login(*snapshot, bulk.run) : std::string();
-  Step step = next_step(bulk, board_->counts(), ended, given_.clock.wall());
+  const Result<std::string> ended =
+      bulk.state == State::kRunning ? renew_login(*snapshot, bulk.run) : std::string();
+  if (!ended) throw store::ReadFailure(ended.error());
+  Step step = next_step(bulk, board_->counts(), *ended, given_.clock.wall());
   bool changed = step.changed;
   if (step.puts_back) {
     for (const uint64_t number : board_->put_back()) note(number, {Outcome::kPending, ""});
@@ -359,6 +367,7 @@ void Runner::give_back(const std::vector<Begun>& begun) {
 void Runner::begin(std::vector<Begun> begun) {
   under_way_ += begun.size();
   for (Begun& item : begun) {
+    asked_.insert(item.number);
     requests_.spawn("bulk request",
                     [self = shared_from_this(), number = item.number, principal = *principal_,
                      request = std::move(item.request)]() -> Task<void> {

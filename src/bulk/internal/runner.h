@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,8 +67,9 @@ class Runner : public std::enable_shared_from_this<Runner> {
   Result<void> load(const Record& record);
   Result<std::vector<Begun>> begin_round(const std::shared_ptr<const store::Snapshot>& snapshot,
                                          const Bulk& bulk, const RoundLimits& limits);
-  /// Why the login of who set it going ended; "" while it holds.
-  std::string renew_login(const store::Snapshot& snapshot, const std::string& run);
+  /// Why the login of who set it going ended; "" while it holds. An error: nobody can say, for it could not
+  /// be read.
+  Result<std::string> renew_login(const store::Snapshot& snapshot, const std::string& run);
   void note(uint64_t number, Verdict verdict);
   void begin(std::vector<Begun> begun);
   /// What was not stored did not begin.
@@ -83,6 +85,7 @@ class Runner : public std::enable_shared_from_this<Runner> {
   Inbox inbox_;
   std::optional<Board> board_;
   std::map<uint64_t, Verdict> unsaved_;                     // outcomes that are not in the store yet
+  std::set<uint64_t> asked_;                                // objects whose request is under way
   std::map<uint64_t, std::vector<store::ObjectRef>> keys_;  // pieces that were read lately
   std::string login_;                                       // what principal_ was recalled from
   std::optional<auth::Principal> principal_;
