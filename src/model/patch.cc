@@ -9,6 +9,8 @@ namespace {
 
 constexpr size_t kMaxOperations = 10'000;
 constexpr size_t kPatchBytesPerStep = 64;
+/// Of a pointer: no document nests as deep, and each part costs more memory than the slash that begins it.
+constexpr size_t kMostPointerParts = 1000;
 /// What an error repeats of a patch.
 constexpr size_t kShownPatchBytes = 64 * 1024;
 
@@ -35,10 +37,12 @@ bool equal(const json::value& a, const json::value& b) {
   return a == b;
 }
 
-/// Tokens of an RFC 6901 pointer; absent when the text is no pointer.
+/// Tokens of an RFC 6901 pointer; absent when the text is no pointer, or one that leads nowhere by its
+/// length.
 std::optional<std::vector<std::string>> split_pointer(std::string_view pointer) {
   std::vector<std::string> tokens;
   if (pointer.empty()) return tokens;
+  if (std::ranges::count(pointer, '/') > static_cast<std::ptrdiff_t>(kMostPointerParts)) return std::nullopt;
   if (pointer.front() != '/') return std::nullopt;
   for (size_t i = 0; i < pointer.size(); ++i) {
     const char c = pointer[i];
@@ -96,7 +100,7 @@ struct Trouble {
 using Outcome = std::optional<Trouble>;
 
 Outcome missing(std::string_view path) {
-  return Trouble{fmt::format("`{}` does not point to an existing location", path)};
+  return Trouble{fmt::format("`{:.200}` does not point to an existing location", path)};
 }
 
 /// How large a value is: bytes of its text (about) and nesting.
@@ -323,13 +327,16 @@ Result<Operation> decode(const json::value& entry, size_t line) {
   operation.name = string_member(object, "op");
   constexpr std::string_view kNames[] = {"add", "remove", "replace", "move", "copy", "test"};
   if (std::ranges::find(kNames, operation.name) == std::end(kNames)) {
-    return undecodable(line, fmt::format("unknown op `{}`", operation.name));
+    return undecodable(line, fmt::format("unknown op `{:.200}`", operation.name));
   }
   const json::value* path_member = object.if_contains("path");
   if (path_member == nullptr || !path_member->is_string()) return undecodable(line, "path is missing");
   operation.path_text = path_member->get_string();
   std::optional<std::vector<std::string>> path = split_pointer(operation.path_text);
-  if (!path) return undecodable(line, fmt::format("path `{}` is not a JSON pointer", operation.path_text));
+  if (!path) {
+    return undecodable(line, fmt::format("path `{:.200}` is not a JSON pointer of at most {} parts",
+                                         operation.path_text, kMostPointerParts));
+  }
   operation.path = std::move(*path);
   operation.value = object.if_contains("value");
   const bool needs_value = operation.name == "add" || operation.name == "replace" || operation.name == "test";
@@ -339,7 +346,10 @@ Result<Operation> decode(const json::value& entry, size_t line) {
   if (operation.name == "move" || operation.name == "copy") {
     operation.from_text = string_member(object, "from");
     std::optional<std::vector<std::string>> from = split_pointer(operation.from_text);
-    if (!from) return undecodable(line, "from is not a JSON pointer");
+    if (!from) {
+      return undecodable(line,
+                         fmt::format("from is not a JSON pointer of at most {} parts", kMostPointerParts));
+    }
     operation.from = std::move(*from);
   }
   return operation;

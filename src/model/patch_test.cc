@@ -193,6 +193,22 @@ TEST(Patch, ErrorsRepeatNoMoreThanTheyCanShow) {
   EXPECT_LT(result.error().messages[1].size(), 70'000u);
 }
 
+/// A part takes more memory than the slash that begins it.
+TEST(Patch, PointersHaveSoManyParts) {
+  const std::string longest(1000, '/');
+  for (const char* operation : {"test", "remove", "add", "replace"}) {
+    const auto refusal = [&](const std::string& path) {
+      return patched("{}", fmt::format(R"([{{"op":"{}","path":"{}","value":1}}])", operation, path)).error();
+    };
+    EXPECT_EQ(refusal(longest).code, ErrorCode::kConflict) << "leads nowhere";
+    EXPECT_EQ(refusal(longest + "/").code, ErrorCode::kNotAcceptable);
+    EXPECT_NE(refusal(longest + "/").text().find("of at most 1000 parts"), std::string::npos);
+  }
+  const Result<json::value> moved =
+      patched("{}", fmt::format(R"([{{"op":"move","from":"{}/","path":"/a"}}])", longest));
+  EXPECT_EQ(moved.error().code, ErrorCode::kNotAcceptable);
+}
+
 TEST(Patch, NestingIsLimited) {
   json::array patch;
   std::string path;
