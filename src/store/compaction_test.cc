@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/small_disk_testing.h"
 #include "store/store_testing.h"
 #include "store/system_calls_testing.h"
 
@@ -124,6 +125,21 @@ TEST(Backup, WhatFailedLeavesNothing) {
   EXPECT_FALSE(store->backup(target.path() / "copy").ok());
   EXPECT_TRUE(std::filesystem::is_empty(target.path()));
   EXPECT_TRUE(store->backup(target.path() / "copy").ok());
+}
+
+TEST(Backup, LeavesRoomOnItsDisk) {
+  const TempDirectory directory, target;
+  const SmallDisk disk(target.path(), 100);
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system";
+  const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+  must_commit(*store, numbered_batch(1));
+  EXPECT_TRUE(store->backup(target.path() / "first").ok());
+  std::ofstream(target.path() / "ballast") << std::string(40 << 20, 'x');
+  const Result<void> refused = store->backup(target.path() / "second");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInsufficientStorage) << refused.error().text();
+  std::filesystem::remove(target.path() / "ballast");
+  EXPECT_TRUE(store->backup(target.path() / "second").ok());
 }
 
 TEST(Backup, WhatACrashLeftIsRemovedAndWholeOnesStay) {

@@ -1,7 +1,5 @@
 // Full disks and damaged files: clear refusals, never a crash.
 #include <gmock/gmock.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -10,6 +8,7 @@
 #include "store/internal/encoding.h"
 #include "store/internal/engine.h"
 #include "store/lmdb_file.h"
+#include "store/small_disk_testing.h"
 #include "store/store_testing.h"
 
 namespace mullion::store {
@@ -76,29 +75,9 @@ TEST(FullDisk, FailedCommitLeavesAFittingOneAlone) {
   EXPECT_EQ(kept_digests(*store->snapshot()), recomputed_digests(*store->snapshot()));
 }
 
-/// A file system of a few megabytes, seen by this test alone.
-class SmallDisk {
- public:
-  explicit SmallDisk(const env::Path& where) : where_(where) {
-    mounted_ = ::geteuid() == 0 && ::unshare(CLONE_NEWNS) == 0 &&
-               ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-               ::mount("tmpfs", where.c_str(), "tmpfs", 0, "size=2m") == 0;
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  ~SmallDisk() {
-    if (mounted_) ::umount2(where_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  env::Path where_;
-  bool mounted_;
-};
-
 TEST(FullDisk, FileSystemWithoutSpaceReadsOnAndRecovers) {
   const TempDirectory directory;
-  const SmallDisk disk(directory.path());
+  const SmallDisk disk(directory.path(), 2);
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system";
   Options options = options_in(directory.path() / "store");
   options.log_max_bytes = 100'000;

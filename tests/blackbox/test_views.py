@@ -257,6 +257,25 @@ def test_a_full_disk_is_507_and_a_partial_backup_is_removed(site, kind):
         server.stop()
 
 
+def test_backups_leave_the_server_room(site):
+    server = site.server("S")
+    with disk(server.root, "tmpfs", 200):
+        server.start()
+        for number in range(8):
+            server.create("profiles", {"Name": f"before-{number}", "Description": text_of(MEGABYTE)})
+        paths = []
+        for _ in range(40):
+            answer = server.call("POST", "system/backup")
+            if answer.status_code != 200:
+                break
+            paths.append(answer.json()["Path"])
+        assert paths and answer.status_code == 507 and "remove old ones" in answer.text, answer.text
+        assert len(list((server.root / "backups").iterdir())) == len(paths)
+        for number in range(30):
+            server.create("profiles", {"Name": f"after-{number}", "Description": text_of(MEGABYTE)})
+        server.stop()
+
+
 def test_a_backup_that_a_crash_cut_is_removed_at_the_start(site):
     server = site.server("S").start()
     whole = server.call("POST", "system/backup").json()["Path"]

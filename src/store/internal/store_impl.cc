@@ -9,6 +9,7 @@
 #include <future>
 
 #include "base/mutex.h"
+#include "env/disk.h"
 #include "env/random.h"
 #include "store/compaction.h"
 #include "store/format.h"
@@ -31,6 +32,8 @@ constexpr std::string_view kDictionaryPrefix = "dictionary/";
 
 /// The end of the name of a backup that is under way.
 constexpr std::string_view kPartial = ".partial";
+/// What a backup leaves on its disk at least.
+constexpr uint64_t kLeastRoom = uint64_t{64} << 20;
 /// Views beyond those of new work: for what goes on, and what needs several. Nothing is refused before.
 constexpr size_t kViewsPerRequest = 4;
 constexpr size_t kSpareViews = 64;
@@ -48,6 +51,25 @@ EngineOptions engine_options(const Options& options) {
 void drop_partial(const env::Path& path) {
   if (Result<void> removed = env::remove_tree(path); !removed)
     kLog.warn("partial backup not removed path={} what={}", path.string(), removed.error().text());
+}
+
+/// Takes a flag down at its end.
+struct Lowered {
+  std::atomic<bool>& flag;
+  ~Lowered() { flag = false; }
+};
+
+/// Who may ask for backups may do so as often as they like, and nobody removes them: the database, which may
+/// grow on the same disk, is left as much room as it takes.
+Result<void> leaves_room(const env::Path& folder, uint64_t bytes) {
+  const Result<uint64_t> free = env::free_space(folder);
+  if (!free) return free.error();
+  const uint64_t left = std::max(bytes, kLeastRoom);
+  if (*free >= bytes + left) return {};
+  return Error(ErrorCode::kInsufficientStorage,
+               fmt::format("a backup takes {} MiB and has to leave {} MiB free on its disk; {} MiB are free: "
+                           "remove old ones",
+                           bytes >> 20, left >> 20, *free >> 20));
 }
 
 std::optional<uint64_t> read_number(const ReadTransaction& transaction, std::string_view key) {
@@ -632,6 +654,13 @@ Result<void> StoreImpl::backup(const env::Path& directory) const {
   std::error_code failure;
   if (std::filesystem::exists(directory, failure))
     return Error(ErrorCode::kConflict, directory.string() + " exists already");
+  if (backing_up_.exchange(true))
+    return Error(ErrorCode::kUnavailable, "a backup is being made; try again when it is there");
+  const Lowered over{backing_up_};
+  const env::Path folder = directory.parent_path();
+  Result<void> fits = env::make_directories(folder, 0700);
+  if (fits) fits = leaves_room(folder, engine_->figures().file_bytes);
+  if (!fits) return fits;
   const env::Path partial = directory.string() + std::string(kPartial);
   Result<void> copied = copy_to(partial);
   if (copied) copied = env::move_durably(partial, directory);

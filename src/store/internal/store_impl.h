@@ -119,6 +119,7 @@ class StoreImpl final : public Store {
   uint64_t epoch_ = 0;
   std::atomic<uint64_t> seq_{0};
   std::atomic<bool> replicas_shown_{true};
+  mutable std::atomic<bool> backing_up_{false};
 
   Mutex queue_mutex_;
   ConditionVariable queue_filled_;
