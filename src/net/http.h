@@ -105,6 +105,8 @@ class WebSocket {
   virtual void abort() = 0;
   /// Bytes waiting in the write queue.
   virtual size_t queued_bytes() const = 0;
+  /// Messages of the peer may have so many bytes at most, no more than before. To be called before read().
+  virtual void limit_messages(uint64_t bytes) { (void)bytes; }
 };
 
 using Handler = std::function<Task<Response>(Request&)>;

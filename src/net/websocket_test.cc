@@ -198,6 +198,22 @@ TEST(WebSocket, EndsConversationsThatBreakTheProtocol) {
   EXPECT_TRUE(eventually([&] { return fixture.server->connections() == 0; }));
 }
 
+TEST(WebSocket, AConversationMayLimitItsMessagesFurther) {
+  std::promise<ErrorCode> seen;
+  Fixture fixture({.handler = websocket_handler([&seen](std::shared_ptr<WebSocket> socket) -> Task<void> {
+                     socket->limit_messages(1000);
+                     socket->limit_messages(2000);
+                     Result<Message> first = co_await socket->read();
+                     Result<Message> second = co_await socket->read();
+                     const bool as_meant = first && first->data.size() == 1000 && !second;
+                     seen.set_value(as_meant ? second.error().code : ErrorCode::kInternal);
+                   })});
+  RawWebSocket raw(fixture.server->port());
+  raw.send_frame(internal::Opcode::kBinary, std::string(1000, 'a'), true);
+  raw.send_frame(internal::Opcode::kBinary, std::string(1001, 'a'), true);
+  EXPECT_EQ(seen.get_future().get(), ErrorCode::kTooLarge);
+}
+
 TEST(WebSocket, LimitsMessagesAcrossFragments) {
   ServerLimits limits;
   limits.max_websocket_message = 1000;

@@ -62,6 +62,24 @@ def test_registrations_are_limited(server):
     events.close()
 
 
+def closed_with(events):
+    """The code with which the server closes, once it does."""
+    operation, data = events.recv_data(control_frame=True)
+    return struct.unpack(">H", data[:2])[0] if operation == websocket.ABNF.OPCODE_CLOSE else None
+
+
+@pytest.mark.parametrize("way", ["here", "forwarded"])
+def test_commands_are_limited(site, way):
+    """Whoever has a login may open sockets; what is not whole yet is held."""
+    leaf, manager = site.start("A", "M")
+    manager.become_manager().attach(leaf)
+    events = events_of(manager, path="/api/v3/ws" if way == "here" else "/A/api/v3/ws")
+    assert tell(events, "register " + "a" * 1_000_000)["Action"] == "error"
+    events.send("register " + "a" * 1_100_000)
+    code = wait_until("it is closed", lambda: closed_with(events))
+    assert code == 1009
+
+
 def test_overlapping_registrations_tell_an_event_once(server):
     key = name()
     with listening(server, "profiles.*.*", "profiles.create.*", f"*.*.{key}", "*.*.*") as events:

@@ -131,6 +131,10 @@ env::Task<void> disconnect_slow(std::weak_ptr<net::WebSocket> far) {
   if (socket) co_await socket->close(kPolicyViolation, std::string(kTooSlow));
 }
 
+/// What clients say here are commands. Everybody with a login may open as many as there are connections, and
+/// messages are held until they are whole.
+constexpr uint64_t kLongestCommand = uint64_t{1} << 20;
+
 void watch_rights(Services& services, LiveRights rights, const SocketPtr& socket) {
   services.tasks.spawn("rights",
                        [changes = services.authenticator.changes(), rights = std::move(rights),
@@ -191,6 +195,7 @@ env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner
   if (events_of) reader = std::make_shared<EventReader>(live_rights(call));
   response.upgrade = [&services, reader, events_of, rights = live_rights(call),
                       far = std::move(*upstream)](SocketPtr near) -> env::Task<void> {
+    near->limit_messages(kLongestCommand);
     watch_rights(services, rights, near);
     services.tasks.spawn("websocket", [far, near, reader, events_of] {
       return reader ? pump_events(far, near, reader, *events_of) : pump(far, near);
@@ -209,6 +214,7 @@ env::Task<Result<net::Response>> open_websocket(Call& call) {
   net::Response response;
   response.status = 101;
   response.upgrade = [conversation](SocketPtr socket) -> env::Task<void> {
+    socket->limit_messages(kLongestCommand);
     watch_rights(conversation->services, conversation->reader.rights(), socket);
     conversation->socket = std::move(socket);
     conversation->queue->on_overflow(

@@ -100,8 +100,9 @@ Task<Result<WebSocket::Message>> Conversation::read_message() {
     }
     if (!begun) message.binary = frame.opcode == Opcode::kBinary;
     begun = true;
-    if (frame.payload > options_.max_message - message.data.size()) {
-      const std::string text = fmt::format("message is larger than {} bytes", options_.max_message);
+    const uint64_t most = max_message_;
+    if (frame.payload > most - message.data.size()) {
+      const std::string text = fmt::format("message is larger than {} bytes", most);
       Error error = co_await break_off(1009, ErrorCode::kTooLarge, text);
       co_return error;
     }

@@ -1,6 +1,7 @@
 // One WebSocket conversation over a Stream, at either side.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -36,6 +37,7 @@ class Conversation final : public WebSocket, public std::enable_shared_from_this
   Task<void> close(uint16_t code, std::string reason) override;
   void abort() override;
   size_t queued_bytes() const override;
+  void limit_messages(uint64_t bytes) override { max_message_ = std::min<uint64_t>(max_message_, bytes); }
 
  private:
   struct Frame {
@@ -68,6 +70,7 @@ class Conversation final : public WebSocket, public std::enable_shared_from_this
 
   const std::shared_ptr<Stream> stream_;
   const ConversationOptions options_;
+  std::atomic<uint64_t> max_message_{options_.max_message};
   const std::shared_ptr<env::TaskGroup> tasks_;
   Buffer buffer_;                 // the reader's
   bool ping_unanswered_ = false;  // the reader's
