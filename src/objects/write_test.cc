@@ -1,6 +1,7 @@
 // What a write means, without a request: the order of its checks, and what it leaves.
 #include "objects/write.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -319,6 +320,35 @@ TEST(Writes, RefusalsNameTheObjectAsWhoeverAsksDoes) {
   const Result<Written> refused = world.change(kAnn);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().key, "its name");
+}
+
+/// As what is not there, also where a list of tasks names it by its kind.
+TEST(Writes, WhatMayNotBeReadIsAsAbsentHoweverItIsNamed) {
+  for (const json::object& wanted :
+       {json::object{{"Stage", "hidden"}}, json::object{{"Tasks", json::array{"stage:hidden"}}}}) {
+    const auto said = [&](bool there, bool all_read) {
+      WriteWorld world;
+      if (there) world.put("stages", "", "hidden", {{"Name", "hidden"}, {"Available", true}});
+      world.rights.all_read = all_read;
+      world.wanted = wanted;
+      return outcome_of(world.change(kAnn));
+    };
+    EXPECT_THAT(said(false, false), ::testing::HasSubstr("hidden"));
+    EXPECT_EQ(said(true, false), said(false, false));
+    EXPECT_EQ(said(true, true), "written");
+  }
+}
+
+TEST(Writes, WhoBreaksManyRulesHearsOfTheFirstOnes) {
+  WriteWorld world;
+  world.rights.all_read = false;
+  json::array profiles;
+  for (int i = 0; i < 3000; ++i) profiles.emplace_back(fmt::format("absent-{}", i));
+  world.wanted = {{"Profiles", profiles}};
+  const Result<Written> refused = world.change(kAnn);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().messages.size(), 1001U);
+  EXPECT_EQ(refused.error().messages.back(), "and 2000 more");
 }
 
 TEST(Writes, WhatTheCallerMayNotReadIsNotNamedAnew) {

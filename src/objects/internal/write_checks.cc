@@ -81,6 +81,16 @@ env::Task<Write::Outcome> Write::take_exclusive_turn() {
   co_return Next::kGoOn;
 }
 
+/// Who broke many learns of the first ones, and how many there are.
+std::vector<std::string> told(std::vector<std::string> breaches) {
+  constexpr size_t kMostTold = 1000;
+  if (breaches.size() <= kMostTold) return breaches;
+  const size_t more = breaches.size() - kMostTold;
+  breaches.resize(kMostTold);
+  breaches.push_back(fmt::format("and {} more", more));
+  return breaches;
+}
+
 /// The rules that the draft breaks, about itself and about other objects.
 std::vector<std::string> Write::broken_rules(model::Budget& budget) {
   Draft& draft = attempt_->draft;
@@ -89,11 +99,11 @@ std::vector<std::string> Write::broken_rules(model::Budget& budget) {
   const SnapshotLookup lookup(context_, *snapshot,
                               shows_to_writer(caller_, draft.before, attempt_->named, unresolved));
   model::Verdict verdict = model::validate(type_, draft.object, draft.before, lookup, options_.force, budget);
-  if (!verdict.invalid.empty()) return std::move(verdict.invalid);
+  if (!verdict.invalid.empty()) return told(std::move(verdict.invalid));
   // Whoever may read everything may name what is to come; from others it might be what is hidden.
   for (const auto& [type, key] : unresolved)
     verdict.invalid.push_back(fmt::format("{} {} does not exist", type, key));
-  if (!verdict.invalid.empty()) return std::move(verdict.invalid);
+  if (!verdict.invalid.empty()) return told(std::move(verdict.invalid));
   if (hooks_.conflicts == nullptr) return {};
   return hooks_.conflicts(draft, *snapshot);
 }
