@@ -215,7 +215,7 @@ def files_read_by_iterators():
 
 
 # A coroutine that two threads may run at once is a race as soon as it waits for several things.
-STARTS_COROUTINES = {"src/env/runtime.cc", "src/env/launch.h"}
+STARTS_COROUTINES = {"src/env/runtime.cc", "src/env/launch.h", "src/env/run_on.h"}
 
 
 def coroutines_without_strand():

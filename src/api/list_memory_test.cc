@@ -1,8 +1,10 @@
-// What lists that are being sent remember.
+// What is remembered of lists that are being sent, and held of other large bodies.
 #include <gtest/gtest.h>
 
+#include "api/internal/held_bodies.h"
 #include "api/internal/memory_budget.h"
 #include "api/internal/packed_refs.h"
+#include "env/launch.h"
 
 namespace mullion::api {
 namespace {
@@ -45,6 +47,49 @@ TEST(MemoryBudget, OneAloneMayBeLarger) {
   const std::optional<MemoryBudget::Share> large = budget.take(1000);
   ASSERT_TRUE(large);
   EXPECT_FALSE(budget.take(1));
+}
+
+constexpr size_t kMegabyte = size_t{1} << 20;
+
+struct HeldBodies : ::testing::Test {
+  Result<std::string> read(size_t bytes, HeldShares& held) {
+    const net::BodySourcePtr body = net::body_from_string(std::string(bytes, 'x'));
+    return env::run(runtime, [&] { return read_held(*body, 40 * kMegabyte, budget, held); });
+  }
+  static net::Response answer(size_t bytes) {
+    net::Response response;
+    response.body = std::string(bytes, 'x');
+    return response;
+  }
+  env::Runtime runtime{1};
+  MemoryBudget budget{20 * kMegabyte};
+};
+
+TEST_F(HeldBodies, LargeRequestsAreReadAsFarAsThereIsRoom) {
+  HeldShares first, second, third;
+  EXPECT_EQ(read(kMegabyte, first)->size(), kMegabyte);
+  EXPECT_TRUE(first.empty()) << "a small one counts for nothing";
+  EXPECT_EQ(read(15 * kMegabyte, first)->size(), 15 * kMegabyte);
+  const Result<std::string> refused = read(15 * kMegabyte, second);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(read(kMegabyte, third));
+  second.clear();
+  EXPECT_TRUE(read(5 * kMegabyte, third));
+  first.clear();
+  EXPECT_TRUE(read(15 * kMegabyte, second));
+  EXPECT_EQ(read(41 * kMegabyte, third).error().code, ErrorCode::kTooLarge);
+}
+
+TEST_F(HeldBodies, LargeAnswersHaveRoomUntilTheyWereSent) {
+  net::Response first = answer(15 * kMegabyte), second = answer(15 * kMegabyte), small = answer(kMegabyte);
+  ASSERT_TRUE(hold_answer(first, budget));
+  EXPECT_EQ(std::get<net::BodySourcePtr>(first.body)->size(), 15 * kMegabyte);
+  EXPECT_EQ(hold_answer(second, budget).error().code, ErrorCode::kUnavailable);
+  ASSERT_TRUE(hold_answer(small, budget));
+  EXPECT_TRUE(std::holds_alternative<std::string>(small.body));
+  first = net::Response();
+  EXPECT_TRUE(hold_answer(second, budget));
 }
 
 }  // namespace

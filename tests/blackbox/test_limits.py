@@ -1,7 +1,11 @@
 """What strangers may hold of a server: connections, handshakes, threads for hashing, and its patience."""
+import base64
 import contextlib
 import json
+import pathlib
+import re
 import socket
+import ssl
 import statistics
 import sys
 import threading
@@ -174,6 +178,64 @@ def test_a_slow_reader_is_cut(site):
         assert sum(received) + len(read_to_end(reader)) < size
 
 
+MEGABYTE = 1 << 20
+
+
+def slow_client(server):
+    """A connection that takes no more than it is made to."""
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.connect(("127.0.0.1", server.api_port))
+    plain.settimeout(60)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(plain)
+
+
+def asks(method, path, *headers):
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    return "\r\n".join([f"{method} /api/v3/{path} HTTP/1.1", "Host: x", f"Authorization: Basic {login}", *headers, "\r\n"]).encode()
+
+
+def own_megabytes(server):
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"RssAnon:\s*(\d+) kB", status)[1]) / 1024
+
+
+def test_large_answers_that_nobody_takes_fit_into_memory(site):
+    server = site.server("a").start()
+    server.create("profiles", {"Name": "large", "Description": "x" * (40 * MEGABYTE)})
+    with contextlib.ExitStack() as clients:
+        readers = [clients.enter_context(slow_client(server)) for _ in range(30)]
+        for reader in readers:
+            reader.sendall(asks("GET", "profiles/large"))
+        statuses = [reader.recv(12).split()[1] for reader in readers]
+        assert set(statuses) == {b"200", b"503"} and 10 <= statuses.count(b"200") <= 13
+        assert own_megabytes(server) < 900
+        lost = server.call("PATCH", "profiles/large", [{"op": "add", "path": "/Meta", "value": {"icon": "x"}}])
+        assert lost.status_code == 503 and "it was carried out" in lost.text
+        assert lost.headers["X-Mullion-Unreachable"] == "a;ran=maybe"
+        assert server.get("profiles?Name=large&fields=Meta")[0]["Meta"]["icon"] == "x"
+    wait_until("there is room again", lambda: server.call("GET", "profiles/large").status_code == 200)
+
+
+def test_large_requests_of_slow_senders_fit_into_memory(site):
+    server = site.server("a").start()
+    with contextlib.ExitStack() as clients:
+        senders = [clients.enter_context(slow_client(server)) for _ in range(12)]
+        for sender in senders:
+            sender.sendall(asks("POST", "profiles", f"Content-Length: {60 * MEGABYTE}"))
+            with contextlib.suppress(OSError):  # refused while it was sent
+                sender.sendall(b"x" * (50 * MEGABYTE))
+        wait_until("some are refused", lambda: server.log().count("POST /api/v3/profiles status=503") >= 2)
+        server.create("profiles", {"Name": "small"})
+        refused = server.call("POST", "profiles", {"Name": "large", "Description": "x" * (50 * MEGABYTE)})
+        assert refused.status_code == 503 and "Too many large requests" in refused.text
+        assert own_megabytes(server) < 1500
+    wait_until("there is room again", lambda: server.call(
+        "POST", "profiles", {"Name": "large", "Description": "x" * (50 * MEGABYTE)}).status_code in (201, 409))
+
+
 def test_a_slow_sender_is_told_so(site):
     server = site.server("a", flags=["--body-timeout", "1s", "--least-rate", "1MiB"]).start()
     upload = requests.Session()
@@ -261,6 +323,30 @@ def test_a_stop_under_a_flood_ends_in_time(site):
         over.set()
         for thread in threads:
             thread.join()
+
+
+def test_large_documents_hold_no_thread_that_serves(site):
+    """As above: one of them alone is the measure. Where they held the threads that serve, somebody would wait as long."""
+    server = site.server("a", flags=["--threads", "2"]).start()
+    make_user(server, "flood", "flood")
+    server.patch("users/flood", ("add", "/Roles", ["superuser"]))
+    server.create("profiles", {"Name": "documents"})
+    document = '{"Name": "documents", "Params": {"large/list": [' + ",".join("1" * 5_000_000) + "]}}"
+
+    def write(http):
+        begin = time.monotonic()
+        answer = http.post(f"{server.url}/api/v3/profiles", document, headers={"Content-Type": "application/json"}, timeout=120)
+        assert answer.status_code == 409, answer.text
+        return time.monotonic() - begin
+    with session(login=("flood", "flood")) as http:
+        alone = min(write(http) for _ in range(3))
+    waited = []
+    with Flood(write, ("flood", "flood"), 4) as flood:
+        while flood.sent.value < 4:
+            begin = time.monotonic()
+            server.get("info")
+            waited.append(time.monotonic() - begin)
+    assert max(waited) < alone / 2, (alone, sorted(waited)[-5:])
 
 
 @pytest.mark.parametrize("kind", ["searches", "groups", "histories", "plans", "previews", "allocations"])

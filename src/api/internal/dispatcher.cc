@@ -6,6 +6,7 @@
 #include "api/internal/forwarded_answer.h"
 #include "api/internal/forwarded_references.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/live_rights.h"
 #include "api/internal/log.h"
 #include "api/internal/owner_asks.h"
@@ -13,6 +14,8 @@
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
+#include "manager/forward.h"
+#include "manager/unreachable.h"
 #include "net/target.h"
 
 namespace mullion::api {
@@ -55,7 +58,7 @@ bool is_json_type(std::string_view type) {
 env::Task<Result<void>> read_json_body(Call& call) {
   const uint64_t limit =
       call.route->body_limit != 0 ? call.route->body_limit : call.services.limits.body_bytes;
-  Result<std::string> body = co_await net::read_all(*call.request.body, limit);
+  Result<std::string> body = co_await read_held(*call.request.body, limit, call.services.requests, call.held);
   if (!body) co_return body.error();
   call.body = std::move(*body);
   const auto type = call.request.headers.get("Content-Type");
@@ -193,13 +196,29 @@ env::Task<Result<net::Response>> forward_prefixed(Call& call) {
   co_return co_await with_owner(call, call.owner, std::move(answer));
 }
 
-env::Task<Result<net::Response>> run_handler(Call& call) {
+bool is_about_large_documents(const Call& call) {
+  const bool writes = manager::is_write(call.request.method);
+  return writes && call.body.size() + call.target.body.size() > LargeWork::kLarge;
+}
+
+/// `made_here`: on the way of another request, which may have its caller's turn.
+env::Task<Result<net::Response>> run_large(Call& call, bool made_here) {
+  Result<env::Turns::Turn> turn = env::Turns::Turn();
+  if (!made_here) turn = co_await call.services.large.turn_of(caller_of(call).name);
+  if (!turn) co_return turn.error();
+  const auto work = [&call] { return call.route->handler(call); };
+  Result<net::Response> answer = co_await call.services.large.run(work);
+  co_return answer;
+}
+
+env::Task<Result<net::Response>> run_handler(Call& call, bool made_here) {
   std::optional<GuardedRequest> guarded;
   if (call.route->body != BodyKind::kNone && !call.principal.name.empty()) guarded.emplace(call);
   if (call.route->body == BodyKind::kJson) {
     Result<void> read = co_await read_json_body(call);
     if (!read) co_return read.error();
   }
+  if (is_about_large_documents(call)) co_return co_await run_large(call, made_here);
   co_return co_await call.route->handler(call);
 }
 
@@ -214,12 +233,12 @@ Error absence(const Call& call, Error missing) {
   return fresh ? missing : fresh.error();
 }
 
-/// `own_only`: replicas are not meant, whatever is called the same there.
-env::Task<Result<net::Response>> run_route(Call& call, bool own_only) {
+/// `made_here`: within the process; replicas are not meant then, whatever is called the same there.
+env::Task<Result<net::Response>> run_route(Call& call, bool made_here) {
   if (call.route->object) {
     Result<Target> target = find_object(call, *call.services.store.snapshot(), call.requested_id());
     if (!target) co_return absence(call, target.error());
-    if (own_only && store::is_remote(target->owner))
+    if (made_here && store::is_remote(target->owner))
       co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
     take_object(call, std::move(*target));
   }
@@ -231,7 +250,7 @@ env::Task<Result<net::Response>> run_route(Call& call, bool own_only) {
     Result<net::Response> answer = co_await forward_guarded(call, call.target.owner, std::move(target));
     co_return co_await with_owner(call, call.target.owner, std::move(answer));
   }
-  co_return co_await run_handler(call);
+  co_return co_await run_handler(call, made_here);
 }
 
 Error crowded() {
@@ -285,6 +304,14 @@ void guard_body(const Call& call, net::Response& response) {
   response.body = std::make_unique<GuardedBody>(std::move(*body), live_rights(call));
 }
 
+/// Why an answer is not given. A write is done nevertheless, and whoever asked for it must hear that.
+Error untold(const Call& call, int status, Error why) {
+  if (status >= 300 || !manager::is_write(call.request.method)) return why;
+  why.messages.front() += "; it was carried out";
+  why.unreachable = manager::unreachable_text({call.services.facts.id, "", std::nullopt, true});
+  return why;
+}
+
 /// What is true of every answer.
 void finish_headers(const Call& call, net::Response& response) {
   if (is_ux_request(call.request)) protect_page(response);
@@ -328,6 +355,8 @@ env::Task<net::Response> answer_request(Services& services, net::Request& reques
   try {
     Result<net::Response> answer = co_await serve(call, std::move(known));
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
+    if (Result<void> fits = hold_answer(response, services.answers); !fits)
+      response = error_response(untold(call, response.status, fits.error()), request.method);
     guard_body(call, response);
   } catch (const store::ReadFailure& failure) {
     const LogScope scope(call.log);
