@@ -1,6 +1,7 @@
 // CRUD, key rules, forwarding, rights and error shapes through the whole dispatcher, without sockets.
 #include "api/api.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "api/api_testing.h"
@@ -12,6 +13,7 @@ namespace {
 
 using testing::Answer;
 using testing::Fixture;
+using ::testing::HasSubstr;
 
 constexpr const char* kUuid = "11111111-2222-4333-8444-555555555555";
 
@@ -456,6 +458,20 @@ TEST_F(ApiTest, Tokens) {
   EXPECT_EQ(fixture.authenticator.last_token.roles.size(), 2U);
   EXPECT_EQ(fixture.call("GET", "/api/v3/users/uu/token?ttl=cow").status, 400);
   EXPECT_EQ(fixture.call("GET", "/api/v3/users/john/token").status, 404);
+}
+
+/// Whoever uses it has the words compared with all that its user may do, on a thread that serves.
+TEST_F(ApiTest, WhatLimitsATokenIsNoLongList) {
+  fixture.call("POST", "/api/v3/users", R"({"Name":"uu"})");
+  for (const char* name : {"roles", "scope", "action", "specific"}) {
+    std::string words = "w0";
+    for (int i = 1; i < 100; ++i) words += fmt::format(",w{}", i);
+    const std::string target = fmt::format("/api/v3/users/uu/token?{}={}", name, words);
+    EXPECT_EQ(fixture.call("GET", target).status, 200) << name;
+    const Answer refused = fixture.call("GET", target + ",w");
+    EXPECT_EQ(refused.status, 400) << name;
+    EXPECT_THAT(refused.body, HasSubstr(fmt::format("{}: expected a list of at most 100 words", name)));
+  }
 }
 
 TEST_F(ApiTest, MachinesTakeDefaultsAndUniqueNames) {

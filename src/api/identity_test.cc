@@ -437,11 +437,19 @@ TEST_F(IdentityTest, ReferencesElsewhereNeedTheRightToReadWhatTheyMayMean) {
     for (const char* patch : {R"([{"op":"add","path":"/Profiles/-","value":"secret"}])",
                               R"([{"op":"copy","from":"/Tasks","path":"/Profiles"}])",
                               R"([{"op":"replace","path":"","value":{"Profiles":["secret"]}}])",
-                              R"([{"op":"add","path":"/Pro~0files","value":[]}])"})
+                              R"([{"op":"add","path":"/Pro~0files","value":[]}])",
+                              // As servers written in Go read it.
+                              R"([{"op":"add","path":"/profiles","value":["secret"]}])",
+                              R"([{"op":"add","path":"/Profile\u017f","value":["secret"]}])",
+                              R"([{"op":"test","Op":"add","path":"/Profiles","value":["secret"]}])",
+                              R"([{"op":"add","path":"/Meta","PATH":"/Profiles","value":["secret"]}])"})
       EXPECT_EQ(bob("PATCH", prefix + path, patch).status, 403) << prefix << patch;
-    EXPECT_EQ(bob("PUT", prefix + path, R"({"Name":"x","Stage":"s"})").status, 403);
+    for (const char* body : {R"({"Name":"x","Stage":"s"})", R"({"Name":"x","stage":"s"})",
+                             R"({"Name":"x","\u017ftage":"s"})", R"({"Stage":"","sTAGE":"s"})"})
+      EXPECT_EQ(bob("PUT", prefix + path, body).status, 403) << prefix << body;
   }
   EXPECT_EQ(bob("POST", "/A/api/v3/users", R"({"Name":"eve","Roles":["superuser"]})").status, 403);
+  EXPECT_EQ(bob("POST", "/A/api/v3/users", R"({"Name":"eve","roles":["superuser"]})").status, 403);
   EXPECT_EQ(sent(), 0U);
   const std::string patch = R"([{"op":"add","path":"/Description","value":"x"}])";
   EXPECT_EQ(bob("PATCH", path, patch).status, 200);

@@ -3,8 +3,10 @@
 #include <boost/json.hpp>
 
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/owner_asks.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "objects/references.h"
@@ -40,6 +42,19 @@ bool says_nothing(const json::value& value) {
          (value.is_array() && value.get_array().empty());
 }
 
+/// Whether `word` may be read as `name` at the owner. Servers written in Go take names of members in any
+/// case, that of letters outside of ASCII included.
+bool may_mean(std::string_view word, std::string_view name) {
+  const auto beyond_ascii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  return equal_ignoring_case(word, name) || std::ranges::any_of(word, beyond_ascii);
+}
+
+/// Whether a member of the object may be read as `name` beside those that are called so.
+bool has_twin(const json::object& object, std::string_view name) {
+  return std::ranges::any_of(
+      object, [name](const auto& member) { return member.key() != name && may_mean(member.key(), name); });
+}
+
 /// The member of the object that a JSON pointer leads into; empty: the whole object.
 std::string_view first_part(std::string_view pointer) {
   if (pointer.starts_with('/')) pointer.remove_prefix(1);
@@ -48,12 +63,14 @@ std::string_view first_part(std::string_view pointer) {
 
 bool operation_writes(const json::value& operation, std::string_view field) {
   if (!operation.is_object()) return true;  // the owner refuses it
-  const std::string word = model::text_member(operation.get_object(), "op");
+  const json::object& words = operation.get_object();
+  if (has_twin(words, "op") || has_twin(words, "path")) return true;
+  const std::string word = model::text_member(words, "op");
   if (word == "test" || word == "remove") return false;
-  const std::string path = model::text_member(operation.get_object(), "path");
+  const std::string path = model::text_member(words, "path");
   const std::string_view part = first_part(path);
   // Names of members need no escapes: one that has some is looked at by nobody here.
-  return part.empty() || part == field || part.find('~') != std::string_view::npos;
+  return part.empty() || may_mean(part, field) || part.find('~') != std::string_view::npos;
 }
 
 bool writes(const json::value& body, std::string_view field) {
@@ -62,8 +79,22 @@ bool writes(const json::value& body, std::string_view field) {
                                [field](const json::value& item) { return operation_writes(item, field); });
   }
   if (!body.is_object()) return true;
-  const json::value* value = body.get_object().if_contains(field);
-  return value != nullptr && !says_nothing(*value);
+  return std::ranges::any_of(body.get_object(), [field](const auto& member) {
+    return may_mean(member.key(), field) && !says_nothing(member.value());
+  });
+}
+
+Result<void> check_members(const Call& call, const std::vector<Member>& members, const std::string& text) {
+  const Result<json::value> body = parse_json(text, call.services.limits.json_depth);
+  if (!body) return body.error();
+  for (const Member& member : members) {
+    if (!writes(*body, member.field)) continue;
+    return Error(ErrorCode::kForbidden, "AUTH", "", "",
+                 {fmt::format("Cannot access {}", call.uri),
+                  fmt::format("Requires: {} {} *, for {} of an object elsewhere", member.target,
+                              member.action, member.field)});
+  }
+  return {};
 }
 
 bool writes_object(const Call& call) {
@@ -82,17 +113,16 @@ env::Task<Result<void>> check_forwarded_references(Call& call, net::BodySourcePt
     return may_all(call.principal, member.target, member.action);
   });
   if (members.empty()) co_return Result<void>{};
-  Result<std::string> text = co_await net::read_all(*call.request.body, call.services.limits.body_bytes);
+  Result<std::string> text = co_await read_held(*call.request.body, call.services.limits.body_bytes,
+                                                call.services.requests, call.held);
   if (!text) co_return text.error();
-  const Result<json::value> body = parse_json(*text, call.services.limits.json_depth);
-  if (!body) co_return body.error();
-  for (const Member& member : members) {
-    if (!writes(*body, member.field)) continue;
-    co_return Error(ErrorCode::kForbidden, "AUTH", "", "",
-                    {fmt::format("Cannot access {}", call.uri),
-                     fmt::format("Requires: {} {} *, for {} of an object elsewhere", member.target,
-                                 member.action, member.field)});
+  Result<void> fine;
+  if (text->size() > LargeWork::kLarge) {
+    fine = co_await heavy(call, env::Pool::kProcessor, [&] { return check_members(call, members, *text); });
+  } else {
+    fine = check_members(call, members, *text);
   }
+  if (!fine) co_return fine.error();
   replayed = net::body_from_string(std::move(*text));
   call.request.body = replayed.get();
   co_return Result<void>{};

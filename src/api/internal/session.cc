@@ -1,4 +1,6 @@
 // Tokens and passwords.
+#include <algorithm>
+
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
@@ -10,6 +12,9 @@
 
 namespace mullion::api {
 namespace {
+
+/// Words in a list that limits a token: whoever uses it has them compared with all that its user may do.
+constexpr std::ptrdiff_t kMostWords = 100;
 
 /// Tokens for this name are those of the server itself: a user of the name gets none.
 constexpr std::string_view kServer = "system";
@@ -72,6 +77,15 @@ std::optional<auth::Claim> wanted_claim(const Call& call) {
   return auth::Claim{or_any(scope), or_any(action), or_any(specific)};
 }
 
+Result<void> check_limits(const Call& call) {
+  for (const std::string_view name : {"roles", "scope", "action", "specific"}) {
+    if (std::ranges::count(call.query_text(name), ',') < kMostWords) continue;
+    return Error(ErrorCode::kBadRequest, "", "users", call.requested_id(),
+                 {fmt::format("{}: expected a list of at most {} words", name, kMostWords)});
+  }
+  return {};
+}
+
 }  // namespace
 
 namespace handlers {
@@ -82,6 +96,7 @@ env::Task<Result<net::Response>> make_user_token(Call& call) {
   if (!user || user->key == kServer) co_return missing(call, "users");
   Result<env::Duration> ttl = wanted_ttl(call, "users");
   if (!ttl) co_return ttl.error();
+  if (Result<void> fine = check_limits(call); !fine) co_return fine.error();
   auth::TokenRequest wanted;
   wanted.user = user->key;
   wanted.grantor = grantor_of(call);
