@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 
@@ -97,6 +98,9 @@ int run_in(Terminal& terminal, const std::vector<std::string>& arguments) {
 
 int run(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
+  // Whoever reads the output and has enough of it ends this program without a word, whatever started it
+  // ignores.
+  std::signal(SIGPIPE, SIG_DFL);
   set_log_level(LogLevel::kAudit);  // what rooms below log is for those who look for mistakes in this program
   Terminal terminal = process_terminal();
   if (argc > 0 && std::string_view(argv[0]).ends_with("drpcli")) terminal.program = "drpcli";

@@ -469,6 +469,21 @@ def test_output_that_cannot_be_written_is_an_error(cli):
         assert done.returncode == 1 and "cannot" in done.stderr, f"{words}: {done.returncode} {done.stderr}"
 
 
+@pytest.mark.parametrize("starter", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_reader_who_has_enough_is_no_error(cli, starter):
+    """As in `mullion profiles list | head -1`; who starts it may ignore the signal, as systemd does."""
+    for number in range(20):
+        cli.call("profiles", "create", json.dumps({"Name": f"cli-long-{number}", "Description": "d" * 20_000}))
+    for words in (["profiles", "list"], ["profiles", "list", "-F", "yaml"]):
+        done = subprocess.Popen([str(BINARY), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=cli.environment, restore_signals=False,
+                                preexec_fn=lambda: signal.signal(signal.SIGPIPE, starter))
+        assert done.stdout.read(1) in "[-"
+        done.stdout.close()
+        assert (done.stderr.read(), done.wait(60)) == ("", -signal.SIGPIPE)
+        done.stderr.close()
+
+
 STEERING = ["\r", "\v", "\f", "\x07", "\x1b[31m", "\x1b]0;title", "\x7f", "\x85", "\x9b", "\u061c", "\u200e", "\u200f",
             "\u2028", "\u2029", "\u202a", "\u202e", "\u2066", "\u2069"]
 
