@@ -4,8 +4,6 @@
 
 #include <map>
 
-#include "mirror/internal/pace.h"
-
 namespace mullion::mirror {
 namespace {
 
@@ -63,31 +61,6 @@ TEST(AnnouncedOwners, ThoseThatAreNotAnnouncedAnyMoreAreNamed) {
   const auto gone = no_longer_announced(before, announced_owners("M", {{"B", "M", "Lost"}, {"C", "M", ""}}));
   ASSERT_EQ(gone.size(), 1U);
   EXPECT_EQ(gone.front().owner, "A");
-}
-
-TEST(Pace, StandsBackLongerEachTimeAndForgetsWithSuccess) {
-  Pace pace;
-  const env::SteadyTime now(1h);
-  EXPECT_LE(pace.not_before(), now);
-  pace.failed(now);
-  EXPECT_EQ(pace.not_before(), now + 1s);
-  pace.answered(503, std::nullopt, now);
-  EXPECT_EQ(pace.not_before(), now + 2s);
-  for (int i = 0; i < 20; ++i) pace.failed(now);
-  EXPECT_EQ(pace.not_before(), now + 60s);
-  pace.answered(500, std::nullopt, now);  // what fails for one object is no reason to ask for others less
-  EXPECT_FALSE(pace.is_failing());
-  pace.failed(now + 2min);
-  EXPECT_EQ(pace.not_before(), now + 2min + 1s);
-}
-
-TEST(Pace, WaitsAsLongAsItIsAskedToButNotForEver) {
-  Pace pace;
-  const env::SteadyTime now(1h);
-  pace.answered(429, 5s, now);
-  EXPECT_EQ(pace.not_before(), now + 5s);
-  pace.answered(503, 24h, now);
-  EXPECT_EQ(pace.not_before(), now + Pace::kLongest);
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "mirror/internal/api.h"
 
-#include <charconv>
-
 #include "base/error_object.h"
 #include "base/mutex.h"
 #include "client/api.h"
@@ -14,26 +12,27 @@ namespace {
 constexpr env::Duration kPatience = std::chrono::seconds(30);
 constexpr env::Duration kBodyTime = std::chrono::minutes(2);
 
-std::optional<uint64_t> number_of(const net::Headers& headers, std::string_view name) {
-  const auto text = headers.get(name);
-  uint64_t out = 0;
-  if (!text || text->empty()) return std::nullopt;
-  const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), out);
-  return failure == std::errc() && end == text->data() + text->size() ? std::optional(out) : std::nullopt;
-}
-
-/// Seconds; dates are not understood, and need not be: the pause grows by itself.
-std::optional<env::Duration> retry_after(const net::Headers& headers) {
-  const std::optional<uint64_t> seconds = number_of(headers, "Retry-After");
-  if (!seconds) return std::nullopt;
-  return std::chrono::seconds(std::min<uint64_t>(*seconds, 3600));
-}
-
 }  // namespace
 
-Api::Api(std::shared_ptr<net::Link> link, Authorization authorization, const env::Clock& clock,
-         const env::Timers& timers)
-    : link_(std::move(link)), authorization_(std::move(authorization)), clock_(clock), timers_(timers) {}
+/// Beyond it the next request of the same kind waits.
+class Api::Turn {
+ public:
+  explicit Turn(Api& api) : api_(api) {}
+  ~Turn() { api_.end_turn(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Api& api_;
+};
+
+Api::Api(std::shared_ptr<net::Link> link, Authorization authorization, size_t at_once,
+         const env::Clock& clock, const env::Timers& timers)
+    : link_(std::move(link)),
+      authorization_(std::move(authorization)),
+      at_once_(std::max<size_t>(at_once, 1)),
+      clock_(clock),
+      timers_(timers) {}
 
 net::Headers Api::login() const {
   net::Headers out;
@@ -46,17 +45,55 @@ bool Api::is_failing() const {
   return pace_.is_failing();
 }
 
-env::Task<Result<Answer>> Api::ask(client::Request request) {
-  while (true) {
+env::Task<bool> Api::wait_for_turn() {
+  while (!stopped_) {
+    const uint64_t seen = turn_ended_.version();
+    {
+      Lock lock(mutex_);
+      if (under_way_ < at_once_) {
+        ++under_way_;
+        co_return true;
+      }
+    }
+    co_await turn_ended_.wait(seen, kPatience + kBodyTime);
+  }
+  co_return false;
+}
+
+void Api::end_turn() {
+  {
+    Lock lock(mutex_);
+    --under_way_;
+  }
+  turn_ended_.notify_all();
+}
+
+void Api::stop() {
+  stopped_ = true;
+  turn_ended_.notify_all();
+  stopping_.notify_all();
+}
+
+env::Task<bool> Api::wait_for_pace() {
+  while (!stopped_) {
+    const uint64_t seen = stopping_.version();
     env::Duration wait{};
     {
       Lock lock(mutex_);
       wait = pace_.not_before() - clock_.steady();
     }
-    if (wait <= env::Duration::zero()) break;
-    const bool slept = co_await timers_.sleep_for(wait);
-    if (!slept) co_return Error(ErrorCode::kCancelled, "stopped");
+    if (wait <= env::Duration::zero()) co_return true;
+    co_await timers_.wait(stopping_, seen, wait);
   }
+  co_return false;
+}
+
+env::Task<Result<Answer>> Api::ask(client::Request request) {
+  const bool has_turn = co_await wait_for_turn();
+  if (!has_turn) co_return Error(ErrorCode::kCancelled, "stopped");
+  const Turn turn(*this);
+  const bool may_ask = co_await wait_for_pace();
+  if (!may_ask) co_return Error(ErrorCode::kCancelled, "stopped");
   ++requests_;
   Result<Answer> answer = co_await send(std::move(request));
   if (answer && answer->status == 401)
@@ -81,12 +118,12 @@ env::Task<Result<Answer>> Api::send(client::Request asked) {
   bytes_ += body->size();
   {
     Lock lock(mutex_);
-    pace_.answered(response->status, retry_after(response->headers), clock_.steady());
+    pace_.answered(response->status, asked_pause(response->headers), clock_.steady());
   }
   Answer out;
   out.status = response->status;
   out.body = std::move(*body);
-  out.matching = number_of(response->headers, "X-DRP-LIST-FILTER-COUNT");
+  out.matching = number_in(response->headers, "X-DRP-LIST-FILTER-COUNT");
   out.sha256 = std::string(response->headers.get("X-DRP-SHA256SUM").value_or(""));
   co_return out;
 }

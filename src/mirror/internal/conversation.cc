@@ -27,7 +27,12 @@ Conversation::Conversation(replication::SinkOptions options, replication::SavedP
 
 env::Task<Result<void>> Conversation::open(std::shared_ptr<net::Link> link, Authorization authorization) {
   begun_ = options_.clock.steady();
-  api_ = std::make_shared<Api>(std::move(link), std::move(authorization), options_.clock, options_.timers);
+  {
+    Lock lock(mutex_);
+    api_ = std::make_shared<Api>(std::move(link), std::move(authorization),
+                                 std::max<size_t>(limits_.at_once, 2), options_.clock, options_.timers);
+    if (over_) api_->stop();
+  }
   Result<std::shared_ptr<net::WebSocket>> opened =
       co_await api_->link().stream(client::get_ws().target(), api_->login());
   if (!opened) co_return opened.error();
@@ -77,6 +82,7 @@ void Conversation::abort() {
   replica_.close();
   Lock lock(mutex_);
   if (socket_) socket_->abort();
+  if (api_) api_->stop();
   wake_.notify_all();
   hinted_.notify_all();
   settled_.notify_all();
