@@ -365,6 +365,36 @@ TEST_F(ApiTest, AnAgeThatNobodyTellsMeetsNoDemand) {
   EXPECT_EQ(told.header("X-Mullion-Age-Untold"), "");
 }
 
+TEST_F(ApiTest, WhatIsHeldUpMakesAnswersAboutItOldAndNoOthers) {
+  fixture.manager.known = {
+      {"A",
+       {.owner = "A",
+        .age_seconds = 1,
+        .in_touch = true,
+        .held_up = {{"profiles", {.age_seconds = 70, .reason = "profiles answers 500"}}}}}};
+  fixture.put_raw("profiles", "A", "p", R"({"Name":"p"})");
+  fixture.put_raw("machines", "A", "0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001",
+                  R"({"Name":"m","Params":{},"Uuid":"0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001"})");
+  const auto ask = [&](const std::string& target, const char* demand) {
+    return fixture.call("GET", "/api/v3/" + target, "", "root", {{"X-Mullion-Max-Age", demand}});
+  };
+  for (const char* target : {"profiles", "profiles/p", "profiles?group-by=Name", "machines?aggregate=true"}) {
+    const Answer shown = ask(target, "70");
+    EXPECT_EQ(shown.status, 200) << target;
+    EXPECT_EQ(shown.header("X-Mullion-Age"), "70") << target;
+    EXPECT_EQ(shown.header("X-Mullion-Stale"), "A;age=70") << target;
+    const Answer refused = ask(target, "69");
+    EXPECT_EQ(refused.status, 503) << target;
+    EXPECT_NE(refused.message().find("A is 70 s old: profiles cannot be read there: profiles answers 500"),
+              std::string::npos)
+        << refused.message();
+  }
+  const Answer machines = ask("machines", "5");
+  EXPECT_EQ(machines.status, 200);
+  EXPECT_EQ(machines.header("X-Mullion-Age"), "1");
+  EXPECT_EQ(machines.header("X-Mullion-Stale"), "");
+}
+
 TEST_F(ApiTest, OwnObjectsShowTheirEndpointWhileManager) {
   create_profile("p1");
   fixture.call("POST", "/api/v3/prefs", R"({"manager":"true"})");

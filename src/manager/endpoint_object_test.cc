@@ -212,7 +212,7 @@ TEST(ReportedState, BecomesMembersOfTheObject) {
 TEST(Shortcomings, StandInTheObjectAsLongAsThereAreAny) {
   mirror::Shortcomings shortcomings;
   for (int i = 0; i < 12; ++i)
-    shortcomings.troubles.push_back({fmt::format("c{:02}", i), "answers 500", env::WallTime{}, {}});
+    shortcomings.troubles.push_back({fmt::format("c{:02}", i), "answers 500", env::WallTime{}});
   shortcomings.rights_unknown = "this account may not read tenants";
   json::object endpoint{{"Meta", {{"color", "black"}}}};
   tell_shortcomings(shortcomings, endpoint);

@@ -32,8 +32,12 @@ class StreamFollower final : public EndpointFollower {
   bool follows(std::string_view owner) const override { return sink_.follows(owner); }
   std::optional<env::SteadyTime> as_of(std::string_view owner) const override { return sink_.as_of(owner); }
   std::optional<env::SteadyTime> told(std::string_view owner) const override { return sink_.told(owner); }
-  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) override {
-    sink_.set_as_of(owner, as_of);
+  replication::HeldUpCollections held_up(std::string_view owner) const override {
+    return sink_.held_up(owner);
+  }
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                 replication::HeldUpCollections held_up) override {
+    sink_.set_as_of(owner, as_of, std::move(held_up));
   }
   replication::SavedPosition position() const override { return sink_.position(); }
   FollowedBy followed_by() const override { return FollowedBy::kStream; }
@@ -70,8 +74,12 @@ class EventsFollower final : public EndpointFollower {
   bool follows(std::string_view owner) const override { return mirror_.follows(owner); }
   std::optional<env::SteadyTime> as_of(std::string_view owner) const override { return mirror_.as_of(owner); }
   std::optional<env::SteadyTime> told(std::string_view owner) const override { return mirror_.told(owner); }
-  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) override {
-    mirror_.set_as_of(owner, as_of);
+  replication::HeldUpCollections held_up(std::string_view owner) const override {
+    return mirror_.held_up(owner);
+  }
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                 replication::HeldUpCollections held_up) override {
+    mirror_.set_as_of(owner, as_of, std::move(held_up));
   }
   replication::SavedPosition position() const override { return mirror_.position(); }
   FollowedBy followed_by() const override { return FollowedBy::kEvents; }

@@ -44,8 +44,11 @@ class EndpointFollower {
   virtual std::optional<env::SteadyTime> as_of(std::string_view owner) const = 0;
   /// The same of the endpoint's own replica, by its last word. Absent: it announces none.
   virtual std::optional<env::SteadyTime> told(std::string_view owner) const = 0;
+  /// Collections of the owner that are older than that, because they cannot be read where they come from.
+  virtual replication::HeldUpCollections held_up(std::string_view owner) const = 0;
   /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or is another follower's.
-  virtual void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) = 0;
+  virtual void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                         replication::HeldUpCollections held_up) = 0;
   /// What to remember.
   virtual replication::SavedPosition position() const = 0;
 

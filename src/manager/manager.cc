@@ -413,7 +413,10 @@ class ManagerImpl final : public Manager {
       announced.reason = fresh.reason;
       announced.certificate = route.certificate;
       announced.untold_by = fresh.untold_by;
+      for (const auto& [collection, held_up] : fresh.held_up)
+        announced.held_up.push_back({collection, held_up.age_seconds, held_up.reason});
     }
+    replication::keep_within_limits(out);
     return out;
   }
 
@@ -428,29 +431,34 @@ class ManagerImpl final : public Manager {
     }
     const Session::Freshness fresh = session->freshness(owner);
     out.in_touch = fresh.in_touch;
-    out.age_seconds = age_of(fresh.as_of ? fresh.as_of : left_by_others(owner, fresh));
+    const Left left = fresh.as_of ? Left{fresh.as_of, fresh.held_up} : left_by_others(owner, fresh);
+    out.age_seconds = age_of(left.as_of);
     out.resolution_seconds = seconds_of(fresh.resolution) * static_cast<double>(route->via.size() + 1);
     out.reason = fresh.reason;
     out.untold_by = fresh.untold_by;
     out.next_hop = route->next_hop;
-    for (const auto& [prefix, held_up] : fresh.held_up)
+    for (const auto& [prefix, held_up] : left.held_up)
       out.held_up[prefix] = {std::max(out.age_seconds, age_of(held_up.as_of)), held_up.reason};
     return out;
   }
 
   /// The way has changed and nothing came on the new one yet: the replica is what the old one left, or is
   /// becoming what the new one offers, whichever is older.
-  std::optional<env::SteadyTime> left_by_others(const std::string& owner,
-                                                const Session::Freshness& fresh) const {
-    std::optional<env::SteadyTime> oldest;
+  struct Left {
+    std::optional<env::SteadyTime> as_of;
+    replication::HeldUpCollections held_up;
+  };
+  Left left_by_others(const std::string& owner, const Session::Freshness& fresh) const {
+    Left out{std::nullopt, fresh.held_up};
     for (const auto& [id, session] : sessions()) {
       const Session::Freshness other = session->freshness(owner);
       // How old a copy of another make's manager is nobody knows, unless it is asked for as one.
-      const std::optional<env::SteadyTime> left =
-          other.untold_by.empty() || !fresh.untold_by.empty() ? other.as_of : std::nullopt;
-      if (left) oldest = std::min(oldest.value_or(*left), *left);
+      if (!other.as_of || !(other.untold_by.empty() || !fresh.untold_by.empty())) continue;
+      out.as_of = std::min(out.as_of.value_or(*other.as_of), *other.as_of);
+      out.held_up = older_of(std::move(out.held_up), other.held_up);
     }
-    return oldest && fresh.told ? std::min(*oldest, *fresh.told) : oldest;
+    if (out.as_of && fresh.told) out.as_of = std::min(*out.as_of, *fresh.told);
+    return out;
   }
 
   /// From now on the endpoint `id` alone says how old the replica of `owner` is.
@@ -460,8 +468,13 @@ class ManagerImpl final : public Manager {
     if (taking == all.end()) return;
     const Session::Freshness fresh = taking->second->freshness(owner);
     // Who does not announce it says nothing of how old it is.
-    const auto as_of = fresh.told ? left_by_others(owner, fresh) : std::nullopt;
-    for (const auto& [other, session] : all) session->set_as_of(owner, other == id ? as_of : std::nullopt);
+    const Left left = fresh.told ? left_by_others(owner, fresh) : Left();
+    for (const auto& [other, session] : all) {
+      if (other == id)
+        session->set_as_of(owner, left.as_of, left.held_up);
+      else
+        session->set_as_of(owner, std::nullopt);
+    }
   }
 
   static double seconds_of(env::Duration duration) { return std::chrono::duration<double>(duration).count(); }

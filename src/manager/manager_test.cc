@@ -288,6 +288,159 @@ TEST_F(TwoLevels, AManagerThatIsOffPassesNothingOn) {
   EXPECT_TRUE(soon([&] { return m_.manager().known_owners() == std::vector<std::string>{"R"}; }));
 }
 
+// ---- collections that are older than the rest of their owner
+
+double age_of_stages(const Managing& m) { return m.freshness("F").of_collection("stages").age_seconds; }
+
+/// T above M above R, which follows F by its public API and says that its stages cannot be read.
+class HeldUpBelow : public ManagerTest {
+ protected:
+  HeldUpBelow() {
+    port_.stream_of_its_own = [this](std::shared_ptr<net::WebSocket> socket, store::Cursor resume) {
+      return m_.manager().serve_stream(std::move(socket), resume);
+    };
+    r_.announce({{"F", {"R"}, true, 0, ""}});
+    m_.attach_and_wait(r_);
+    t_.attach_and_wait(port_);
+    EXPECT_TRUE(soon([&] { return t_.age("F") < 4; }));
+  }
+  ~HeldUpBelow() override {
+    t_.stop();
+    port_.close();
+    m_.stop();
+  }
+  void announce(std::vector<replication::HeldUpCollection> held_up) {
+    replication::Announcement f{"F", {"R"}, true, 0, ""};
+    f.held_up = std::move(held_up);
+    r_.announce({f});
+  }
+  /// Streams begin with the announcement, pings say the age of now.
+  void hold_up(double age) {
+    const replication::HeldUpCollection stages{"stages", age, "stages answers 500"};
+    r_.say(0, {}, {{"F", stages}});
+    if (!std::exchange(is_held_up_, true)) announce({stages});
+  }
+  void let_go() {
+    is_held_up_ = false;
+    announce({});
+    r_.say(0);
+  }
+  void be_held_up(double age) {
+    hold_up(age);
+    for (const Managing* level : {&m_, &t_}) EXPECT_TRUE(soon([&] { return age_of_stages(*level) >= age; }));
+  }
+
+  Endpoint r_{network_, "R"};
+  Managing m_{network_, "M", time_};
+  Endpoint port_{network_, "M"};
+  Managing t_{network_, "T", time_};
+  bool is_held_up_ = false;
+};
+
+TEST_F(HeldUpBelow, EveryLevelSaysSoAndTheRestStaysYoung) {
+  be_held_up(70);
+  for (const Managing* level : {&m_, &t_}) {
+    const OwnerFreshness stages = level->freshness("F").of_collection("stages");
+    EXPECT_FALSE(stages.in_touch);
+    EXPECT_EQ(stages.reason, "stages cannot be read there: stages answers 500");
+    EXPECT_LT(stages.age_seconds, 80);
+    EXPECT_TRUE(level->freshness("F").of_collection("machines").in_touch);
+    EXPECT_TRUE(soon([&] { return level->freshness("F").of_collection("machines").age_seconds < 4; }));
+  }
+  let_go();
+  for (const Managing* level : {&m_, &t_}) EXPECT_TRUE(soon([&] { return age_of_stages(*level) < 4; }));
+  EXPECT_TRUE(t_.freshness("F").held_up.empty());
+}
+
+TEST_F(HeldUpBelow, ItsAgeIsNeverBelowThatOfTheLevelBelow) {
+  double told = 0;
+  int late = 0;
+  for (int i = 0; i < 200; ++i) {
+    if (i == 20) told = 500;
+    if (i == 150) told = 0;
+    if (told > 0) hold_up(told += .1);
+    if (i == 150) let_go();
+    if (i == 60) r_.close();
+    if (i == 90) r_.open();
+    if (i == 110) port_.close();
+    if (i == 120) port_.open();
+    pass(100ms);
+    late = age_of_stages(t_) < age_of_stages(m_) - 0.25 ? late + 1 : 0;
+    ASSERT_LT(late, 5) << i << ": that it is held up is told at once";
+    if (i > 60 && i < 150) {
+      ASSERT_GE(age_of_stages(m_), 500) << i;
+    }
+  }
+  EXPECT_TRUE(soon([&] { return age_of_stages(t_) < 4; }));
+}
+
+TEST_F(HeldUpBelow, ARestartForgetsNoneOfIt) {
+  be_held_up(500);
+  pass(3s);
+  r_.commit("F", "one");  // places are saved with what is stored
+  ASSERT_TRUE(soon([&] { return t_.has("F", "one"); }));
+  t_.stop();
+  port_.close();
+  m_.stop();
+  r_.close();
+  time_.advance(100s);
+  for (Managing* level : {&m_, &t_}) {
+    level->start();
+    ASSERT_TRUE(soon([&] { return level->freshness("F").resolution_seconds > 0; }));
+    EXPECT_GE(age_of_stages(*level), 600);
+    EXPECT_LT(level->age("F"), 300);
+  }
+}
+
+TEST_F(ManagerTest, WhatAnotherWayLeftHeldUpStaysSoUntilTheNewOneHasProvenMore) {
+  Endpoint near(network_, "R1"), far(network_, "R2");
+  near.announce({{"F", {"R1"}, true, 0, ""}});
+  far.announce({{"F", {"X", "R2"}, true, 0, ""}});
+  near.say(0, {}, {{"F", {"stages", 500, ""}}});
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(near);
+  m.attach_and_wait(far);
+  ASSERT_TRUE(soon([&] { return age_of_stages(m) >= 500 && m.freshness("F").next_hop == "R1"; }));
+  far.be_silent(true);
+  near.close();
+  ASSERT_TRUE(soon([&] { return m.freshness("F").next_hop == "R2"; }));
+  EXPECT_GE(age_of_stages(m), 500);
+  EXPECT_LT(m.age("F"), 100);
+  far.be_silent(false);
+  EXPECT_TRUE(soon([&] { return age_of_stages(m) < 10; }));
+}
+
+TEST_F(ManagerTest, WhatAnotherWayHasHeldUpIsSoFromItsBeginOn) {
+  Endpoint near(network_, "R1"), far(network_, "R2");
+  near.announce({{"F", {"R1"}, true, 0, ""}});
+  far.announce({{"F", {"X", "R2"}, true, 0, ""}});
+  far.say(0, {}, {{"F", {"stages", 500, ""}}});
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(near);
+  m.attach_and_wait(far);
+  ASSERT_TRUE(soon([&] { return m.is_fresh("F") && m.freshness("F").next_hop == "R1"; }));
+  EXPECT_LT(age_of_stages(m), 10);
+  next_answer(far);
+  near.close();
+  ASSERT_TRUE(soon([&] { return m.freshness("F").next_hop == "R2"; }));
+  EXPECT_GE(age_of_stages(m), 500) << "what the other way offers is older, and is being copied";
+  next_answer(far);
+  EXPECT_GE(age_of_stages(m), 500);
+  near.open();
+  EXPECT_TRUE(soon([&] { return m.freshness("F").next_hop == "R1" && age_of_stages(m) < 10; }));
+}
+
+TEST_F(ManagerTest, WhatAPeerSaysOfCollectionsBeyondReasonEndsItsStream) {
+  Endpoint r(network_, "R");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(r);
+  r.say(0, {}, {{"R", {std::string(300, 'c'), 1, ""}}});
+  EXPECT_TRUE(soon([&] {
+    return m.status("R") ==
+           "Error: replication stream: record ping: member collection has more than 255 bytes";
+  })) << m.status("R");
+}
+
 TEST_F(ManagerTest, AnAgeGrowsBetweenTwoWordsOfTheLevelBelow) {
   Endpoint r(network_, "R");
   r.announce({{"A", {"R"}, false, 40, "cut"}});

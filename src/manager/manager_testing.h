@@ -219,10 +219,12 @@ class Endpoint {
     send({owners()});
   }
   /// What pings say from now on; `silent`: they are not answered.
-  void say(double age, std::vector<replication::OwnerAge> ages = {}) {
+  void say(double age, std::vector<replication::OwnerAge> ages = {},
+           std::vector<replication::OwnerHeldUp> held_up = {}) {
     Lock lock(mutex_);
     age_ = age;
     ages_ = std::move(ages);
+    held_up_ = std::move(held_up);
   }
   void be_silent(bool silent) { silent_ = silent; }
   /// Pings tell of this many commits; what is not sent is missing above.
@@ -397,7 +399,7 @@ class Endpoint {
   }
   replication::Record pong(uint64_t stamp) const {
     Lock lock(mutex_);
-    return replication::Ping{newest_, 0, stamp, age_, ages_};
+    return replication::Ping{newest_, 0, stamp, age_, ages_, held_up_};
   }
   replication::Record owners() const {
     Lock lock(mutex_);
@@ -432,6 +434,7 @@ class Endpoint {
   std::vector<replication::Announcement> announced_ GUARDED_BY(mutex_);
   double age_ GUARDED_BY(mutex_) = 0;
   std::vector<replication::OwnerAge> ages_ GUARDED_BY(mutex_);
+  std::vector<replication::OwnerHeldUp> held_up_ GUARDED_BY(mutex_);
   std::vector<std::string> requests_ GUARDED_BY(mutex_);
   std::shared_ptr<net::WebSocket> socket_ GUARDED_BY(mutex_);
   std::pair<net::Headers, std::string> last_request_ GUARDED_BY(mutex_);

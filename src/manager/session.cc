@@ -195,7 +195,8 @@ std::shared_ptr<EndpointFollower> Session::make_follower() {
       with_session([](Session& self, bool current) { self.take_currency(current); }),
       options_.clock,
       options_.timers,
-      options_.takes_over};
+      options_.takes_over,
+      options_.changed};
   const auto take_shortcomings = with_session([](Session& self, mirror::Shortcomings shortcomings) {
     self.take_shortcomings(std::move(shortcomings));
   });
@@ -346,8 +347,9 @@ void Session::forget_untold_ages(const std::vector<replication::Announcement>& o
   for (const replication::Announcement& one : owners) {
     const auto before = std::ranges::find(position_.announced, one.owner, &replication::Announcement::owner);
     if (before == position_.announced.end() || before->untold_by.empty() || !one.untold_by.empty()) continue;
-    if (follower_) follower_->set_as_of(one.owner, std::nullopt);
+    if (follower_) follower_->set_as_of(one.owner, std::nullopt, {});
     position_.as_of.erase(one.owner);
+    position_.held_up.erase(one.owner);
   }
 }
 
@@ -367,6 +369,7 @@ void Session::take_shortcomings(mirror::Shortcomings shortcomings) {
     Lock lock(mutex_);
     shortcomings_ = std::move(shortcomings);
   }
+  options_.changed();  // managers above hear of what is held up
   describe_.notify_all();
 }
 
@@ -470,18 +473,16 @@ Session::Freshness Session::freshness(std::string_view owner) const {
   Freshness out;
   out.in_touch = follower_ != nullptr && follower_->follows(owner);
   out.reason = reason_;
-  for (const mirror::Trouble& trouble : shortcomings_.troubles) {
-    HeldUp& held_up = out.held_up[trouble.prefix];
-    if (const auto as_of = trouble.as_of.find(owner); as_of != trouble.as_of.end())
-      held_up.as_of = as_of->second;
-    held_up.reason = trouble.reason;
-  }
   if (follower_) {
     out.as_of = follower_->as_of(owner);
+    out.held_up =
+        follower_->held_up(owner);  // after that: what is held up was so before anything newer counted
     out.told = follower_->told(owner);
     out.resolution = follower_->resolution();
   } else if (const auto found = position_.as_of.find(owner); found != position_.as_of.end()) {
     out.as_of = found->second;
+    if (const auto held_up = position_.held_up.find(owner); held_up != position_.held_up.end())
+      out.held_up = held_up->second;
   }
   const auto announced = std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
   if (announced == position_.announced.end()) return out;
@@ -492,11 +493,15 @@ Session::Freshness Session::freshness(std::string_view owner) const {
   return out;
 }
 
-void Session::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
+void Session::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                        replication::HeldUpCollections held_up) {
   Lock lock(mutex_);
-  if (follower_) follower_->set_as_of(owner, as_of);
-  if (as_of) position_.as_of.insert_or_assign(owner, *as_of);
-  if (!as_of) position_.as_of.erase(owner);
+  if (follower_) follower_->set_as_of(owner, as_of, held_up);
+  position_.as_of.erase(owner);
+  position_.held_up.erase(owner);
+  if (!as_of) return;
+  position_.as_of.emplace(owner, *as_of);
+  if (!held_up.empty()) position_.held_up.emplace(owner, std::move(held_up));
 }
 
 }  // namespace mullion::manager

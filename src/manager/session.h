@@ -52,10 +52,6 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::string& id() const { return id_; }
   Neighbour neighbour() const;
   /// How fresh the replica of `owner` is, as far as this endpoint knows.
-  struct HeldUp {
-    std::optional<env::SteadyTime> as_of;
-    std::string reason;
-  };
   struct Freshness {
     bool in_touch = false;
     /// The replica holds everything that its owner had committed by then. Absent: never complete through this
@@ -66,12 +62,13 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string reason;
     std::string untold_by;                               // replication::Announcement::untold_by
     env::Duration resolution = std::chrono::seconds(3);  // EndpointFollower::resolution()
-    std::map<std::string, HeldUp> held_up;               // collections that cannot be read
+    replication::HeldUpCollections held_up;              // what is older, see EndpointFollower::held_up()
   };
   Freshness freshness(std::string_view owner) const;
   /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or comes from another
   /// endpoint.
-  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                 replication::HeldUpCollections held_up = {});
 
   /// A way to send requests; absent while the endpoint is known not to answer. Requests under way outlive the
   /// stream of replicas.

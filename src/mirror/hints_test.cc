@@ -39,15 +39,24 @@ TEST(Hints, AnAnswerUnderWayDoesNotCoverWhatIsSaidMeanwhile) {
   EXPECT_TRUE(hints.settled(hints.now()));
 }
 
-TEST(Hints, WhatFailedIsAskedForAgainAndIsNotSettled) {
+TEST(Hints, WhatFailedIsAskedForAgainAndOthersDoNotWaitForIt) {
   Hints hints;
   hints.add("machines", "a");
   (void)hints.take(kNow);
   EXPECT_TRUE(hints.failed(kA, kNow));
   EXPECT_EQ(hints.take(kNow), std::nullopt) << "not at once";
   EXPECT_EQ(hints.next_due(), kNow + 1s);
-  EXPECT_FALSE(hints.settled(hints.now()));
+  EXPECT_TRUE(hints.settled(hints.now()));
+  EXPECT_TRUE(hints.is_failing("machines"));
+  EXPECT_FALSE(hints.is_failing("profiles"));
   EXPECT_EQ(hints.take(kNow + 1s), kA);
+  EXPECT_TRUE(hints.is_failing("machines")) << "the answer is still to come";
+  hints.add("machines", "a");
+  hints.done(kA);
+  EXPECT_TRUE(hints.is_failing("machines")) << "nobody waited for what was said meanwhile";
+  ASSERT_EQ(hints.take(kNow + 1s), kA);
+  hints.done(kA);
+  EXPECT_FALSE(hints.is_failing("machines"));
 }
 
 TEST(Hints, IsAskedTellsOfFirstAnswersOnly) {

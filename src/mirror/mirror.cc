@@ -25,8 +25,12 @@ std::optional<env::SteadyTime> Mirror::as_of(std::string_view owner) const {
 std::optional<env::SteadyTime> Mirror::told(std::string_view owner) const {
   return conversation_->replica().told(owner);
 }
-void Mirror::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
-  conversation_->replica().set_as_of(owner, as_of);
+replication::HeldUpCollections Mirror::held_up(std::string_view owner) const {
+  return conversation_->replica().held_up(owner);
+}
+void Mirror::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                       replication::HeldUpCollections held_up) {
+  conversation_->replica().set_as_of(owner, as_of, std::move(held_up));
 }
 replication::SavedPosition Mirror::position() const { return conversation_->replica().position(); }
 env::Duration Mirror::resolution() const {

@@ -53,9 +53,12 @@ class Mirror {
   bool follows(std::string_view owner) const;
   /// Of owners behind the endpoint: as of when the endpoint's own copy of them is here.
   std::optional<env::SteadyTime> as_of(std::string_view owner) const;
+  /// Collections that are older than that.
+  replication::HeldUpCollections held_up(std::string_view owner) const;
   /// When the endpoint said that it is in touch with the owner.
   std::optional<env::SteadyTime> told(std::string_view owner) const;
-  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                 replication::HeldUpCollections held_up);
   replication::SavedPosition position() const;
   /// While all is well the age of a replica stays below this.
   env::Duration resolution() const;

@@ -1,4 +1,4 @@
-// What an endpoint keeps from whoever follows it by its public API, for its Endpoint object and for ages.
+// What an endpoint keeps from whoever follows it by its public API, for its Endpoint object.
 #pragma once
 
 #include <functional>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "env/clock.h"
-#include "replication/sink.h"
 
 namespace mullion::mirror {
 
@@ -14,8 +13,6 @@ namespace mullion::mirror {
 struct Trouble {
   std::string prefix, reason;
   env::WallTime since;
-  /// By owner: as of when its objects of this collection are. Absent: unknown.
-  replication::AsOf as_of;
   bool operator==(const Trouble&) const = default;
 };
 

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr env::SteadyTime at(env::Duration time) { return env::SteadyTime{} + time; }
 Trouble trouble(std::string prefix, std::string reason, int since = 0) {
-  return {std::move(prefix), std::move(reason), env::WallTime(std::chrono::seconds(since)), {}};
+  return {std::move(prefix), std::move(reason), env::WallTime(std::chrono::seconds(since))};
 }
 
 TEST(Troubles, AreTriedAgainLaterEachTimeUpToALimit) {

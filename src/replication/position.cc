@@ -16,6 +16,15 @@ constexpr const char* kKeepers = "replicas";
 
 std::string owners_key(std::string_view endpoint) { return std::string(endpoint) + "/owners"; }
 
+struct SavedHeldUp {
+  std::string collection, reason;
+  int64_t as_of = 0;  // ns since 1970
+};
+SavedHeldUp tag_invoke(json::value_to_tag<SavedHeldUp>, const json::value& value) {
+  return {json::value_to<std::string>(value.at("collection")),
+          json::value_to<std::string>(value.at("reason")), value.at("as_of").to_number<int64_t>()};
+}
+
 struct SavedOwner {
   std::string owner;
   std::vector<std::string> via;
@@ -23,10 +32,15 @@ struct SavedOwner {
   int64_t stale_since = 0;  // ns since 1970; 0: followed and in touch, so as of the position's `contact`
   std::string certificate;
   std::string untold_by;
+  std::vector<SavedHeldUp> held_up;
 };
 std::string text_or_none(const json::value& value, std::string_view member) {
   const json::value* found = value.as_object().if_contains(member);
   return found == nullptr ? std::string() : json::value_to<std::string>(*found);
+}
+std::vector<SavedHeldUp> held_up_or_none(const json::value& value) {
+  const json::value* found = value.as_object().if_contains("held_up");
+  return found == nullptr ? std::vector<SavedHeldUp>() : json::value_to<std::vector<SavedHeldUp>>(*found);
 }
 SavedOwner tag_invoke(json::value_to_tag<SavedOwner>, const json::value& value) {
   return {json::value_to<std::string>(value.at("owner")),
@@ -34,7 +48,8 @@ SavedOwner tag_invoke(json::value_to_tag<SavedOwner>, const json::value& value) 
           value.at("follows").as_bool(),
           value.at("stale_since").to_number<int64_t>(),
           text_or_none(value, "certificate"),  // since 0.2.0
-          text_or_none(value, "age_untold_by")};
+          text_or_none(value, "age_untold_by"),
+          held_up_or_none(value)};
 }
 
 constexpr int64_t kNever = 1;  // ns since 1970, as 0 says something else
@@ -64,6 +79,17 @@ std::optional<env::SteadyTime> as_of(const SavedPosition& position, const std::s
   return found == position.as_of.end() ? std::nullopt : std::optional(found->second);
 }
 
+json::array held_up_value(const SavedPosition& position, const std::string& owner, const env::Clock& clock) {
+  json::array out;
+  const auto found = position.held_up.find(owner);
+  if (found == position.held_up.end()) return out;
+  for (const auto& [collection, held_up] : found->second) {
+    out.push_back(json::object{
+        {"collection", collection}, {"as_of", wall_count(held_up.as_of, clock)}, {"reason", held_up.reason}});
+  }
+  return out;
+}
+
 json::value owners_value(const SavedPosition& position, const env::Clock& clock) {
   json::array out;
   for (const Announcement& announced : position.announced) {
@@ -75,6 +101,8 @@ json::value owners_value(const SavedPosition& position, const env::Clock& clock)
                                {"stale_since", stale},
                                {"certificate", announced.certificate},
                                {"age_untold_by", announced.untold_by}});
+    json::array held_up = held_up_value(position, announced.owner, clock);
+    if (!held_up.empty()) out.back().get_object()["held_up"] = std::move(held_up);
   }
   return out;
 }
@@ -93,6 +121,10 @@ void read_saved_owners(const std::string& text, int64_t contact, const env::Cloc
     const int64_t stale = saved.stale_since == 0 ? contact : saved.stale_since;
     const auto moment = stale > kNever ? steady_moment(stale, clock) : std::nullopt;
     if (moment) out.as_of.emplace(saved.owner, *moment);
+    for (SavedHeldUp& one : saved.held_up) {
+      const auto as_of = one.as_of > kNever ? steady_moment(one.as_of, clock) : std::nullopt;
+      out.held_up[saved.owner][std::move(one.collection)] = {as_of, std::move(one.reason)};
+    }
     Announcement& announced = out.announced.emplace_back();
     announced.owner = std::move(saved.owner);
     announced.via = std::move(saved.via);
@@ -127,7 +159,9 @@ SavedPosition load_position(const store::Snapshot& view, std::string_view endpoi
     return SavedPosition{};
   }
   // Of a replica that another stream wrote since, that one knows.
-  std::erase_if(out.as_of, [&](const auto& item) { return !is_keeper(view, item.first, endpoint); });
+  const auto is_others = [&](const auto& item) { return !is_keeper(view, item.first, endpoint); };
+  std::erase_if(out.as_of, is_others);
+  std::erase_if(out.held_up, is_others);
   return out;
 }
 

@@ -43,6 +43,14 @@ Error protocol_error(std::string what) {
   return Error(ErrorCode::kCorrupt, fmt::format("replication stream: {}", what));
 }
 
+/// Whether the same collections are held up; since when and why does not matter.
+bool same_collections(const HeldUpOwners& one, const HeldUpOwners& other) {
+  const auto same_names = [](const auto& a, const auto& b) { return a.first == b.first; };
+  return std::ranges::equal(one, other, [&](const auto& a, const auto& b) {
+    return a.first == b.first && std::ranges::equal(a.second, b.second, same_names);
+  });
+}
+
 /// What a source may say of owners: itself without a way, all others through itself.
 bool is_sound(const Announcement& announced, const std::string& source) {
   const auto is_control = [](unsigned char c) { return c < 0x20; };
@@ -55,12 +63,21 @@ bool is_sound(const Announcement& announced, const std::string& source) {
 
 }  // namespace
 
+HeldUpCollections older_of(HeldUpCollections one, const HeldUpCollections& other) {
+  for (const auto& [collection, held_up] : other) {
+    const auto [known, added] = one.try_emplace(collection, held_up);
+    if (!added && known->second.as_of && (!held_up.as_of || *held_up.as_of < *known->second.as_of))
+      known->second.as_of = held_up.as_of;
+  }
+  return one;
+}
+
 struct Sink::State : std::enable_shared_from_this<Sink::State> {
   State(SinkOptions given, SavedPosition saved)
       : options(std::move(given)),
         pipe(options.store),
         position(std::move(saved)),
-        currency(options.endpoint, options.clock.steady(), position.as_of) {
+        currency(options.endpoint, options.clock.steady(), position.as_of, position.held_up) {
     touch();
   }
 
@@ -581,17 +598,29 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   /// What the source's words prove of the replicas here. On any thread.
   void settle() {
+    const bool others_are_held_up = settle_ages();
+    if (others_are_held_up && options.on_held_up) options.on_held_up();
+  }
+
+  /// Whether other collections are held up than before.
+  bool settle_ages() {
     Lock lock(mutex);
     const uint64_t stored = pipe.stored();
-    if (!currency.proves(stored)) return;
+    if (!currency.proves(stored)) return false;
     const size_t known = position.as_of.size();
-    if (!is_settling()) shown = position.as_of;
+    const HeldUpOwners held_up = position.held_up;
+    if (!is_settling()) {
+      shown = position.as_of;
+      shown_held_up = held_up;
+    }
     currency.stored(stored, position.follows, [this](const std::string& owner) REQUIRES(mutex) {
       return !doubtful.contains(owner) && !pipe.differs(owner);
     });
     settled = options.clock.steady();
     common = common_as_of(position);
-    if (position.as_of.size() != known) owners_to_save = true;
+    const bool changed = !same_collections(position.held_up, held_up);
+    if (position.as_of.size() != known || changed) owners_to_save = true;
+    return changed;
   }
 
   bool is_settling() const REQUIRES(mutex) {
@@ -604,6 +633,16 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (!is_settling()) return now->second;
     const auto before = shown.find(owner);  // absent: its first copy has just ended
     return before == shown.end() ? now->second : std::min(before->second, now->second);
+  }
+
+  HeldUpCollections held_up(std::string_view owner) const REQUIRES(mutex) {
+    // Nothing was proven of it: it is becoming what the source has.
+    if (!position.as_of.contains(owner)) return currency.told_held_up(owner);
+    const auto now = position.held_up.find(owner);
+    HeldUpCollections out = now == position.held_up.end() ? HeldUpCollections() : now->second;
+    const auto before = shown_held_up.find(owner);
+    if (!is_settling() || before == shown_held_up.end()) return out;
+    return older_of(std::move(out), before->second);
   }
 
   void report_currency() {
@@ -656,6 +695,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   SavedPosition position GUARDED_BY(mutex);
   Currency currency GUARDED_BY(mutex);                            // writes position.as_of
   AsOf shown GUARDED_BY(mutex);                                   // before what was proven lately
+  HeldUpOwners shown_held_up GUARDED_BY(mutex);                   // the same
   std::optional<env::SteadyTime> settled GUARDED_BY(mutex);       // when that was
   std::optional<env::SteadyTime> common GUARDED_BY(mutex);        // what common_as_of() last answered
   std::set<std::string, std::less<>> doubtful GUARDED_BY(mutex);  // owners whose replicas are being repaired
@@ -708,8 +748,17 @@ std::optional<env::SteadyTime> Sink::told(std::string_view owner) const {
   return state_->currency.told(owner);
 }
 
-void Sink::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
+HeldUpCollections Sink::held_up(std::string_view owner) const {
   Lock lock(state_->mutex);
+  return state_->held_up(owner);
+}
+
+void Sink::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                     HeldUpCollections held_up) {
+  Lock lock(state_->mutex);
+  state_->shown_held_up.erase(owner);
+  state_->position.held_up.erase(owner);
+  if (!held_up.empty()) state_->position.held_up.emplace(owner, std::move(held_up));
   if (!as_of && !state_->position.as_of.contains(owner)) return;
   for (AsOf* known : {&state_->position.as_of, &state_->shown}) {
     known->erase(owner);

@@ -23,6 +23,19 @@ namespace mullion::replication {
 /// steady time, so that it only compares within this process.
 using AsOf = std::map<std::string, env::SteadyTime, std::less<>>;
 
+/// Of a collection that is older than the rest of its owner's replica, because the endpoint next to the owner
+/// cannot be asked for it.
+struct HeldUp {
+  std::optional<env::SteadyTime> as_of;  // absent: never known to be complete
+  std::string reason;
+  bool operator==(const HeldUp&) const = default;
+};
+/// By collection, and by owner.
+using HeldUpCollections = std::map<std::string, HeldUp, std::less<>>;
+using HeldUpOwners = std::map<std::string, HeldUpCollections, std::less<>>;
+/// What holds when both are said: whatever is older.
+HeldUpCollections older_of(HeldUpCollections one, const HeldUpCollections& other);
+
 /// What is remembered of an endpoint between streams and over restarts. Kept in the store's secrets, changed
 /// in the same commit as the replicas, so that it never says more than they hold.
 struct SavedPosition {
@@ -30,6 +43,7 @@ struct SavedPosition {
   std::set<std::string, std::less<>> follows;  // owners whose replicas are complete as of `cursor`
   std::vector<Announcement> announced;         // when it was last heard
   AsOf as_of;                                  // absent: never known to be complete
+  HeldUpOwners held_up;                        // what is older than that
 };
 /// Over a restart the wall clock tells how much older the replicas became; when it was set back meanwhile
 /// nobody knows, as if they had never been complete.
@@ -68,6 +82,8 @@ struct SinkOptions {
   /// The replica of `owner` is this stream's from now on. Called before anything of it is written; then
   /// set_as_of() may be called.
   std::function<void(const std::string& owner)> on_takeover = nullptr;
+  /// Other collections are held up than before. On any thread.
+  std::function<void()> on_held_up = nullptr;
   /// An answer is made from a view that was opened up to this long before its age is asked for: what is
   /// proven counts that much later.
   env::Duration answer_time = std::chrono::milliseconds(200);
@@ -91,10 +107,12 @@ class Sink {
   /// As of when the replica of `owner` is: nothing that its owner had committed by then is missing. Absent:
   /// never known to be complete.
   std::optional<env::SteadyTime> as_of(std::string_view owner) const;
+  /// Its collections that are older than as_of() says.
+  HeldUpCollections held_up(std::string_view owner) const;
   /// As of when the source's own replica of `owner` is, by its last word. Absent: it announces none.
   std::optional<env::SteadyTime> told(std::string_view owner) const;
   /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or is another stream's.
-  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of, HeldUpCollections held_up);
   /// Whether the replica of `owner` is complete and follows this stream.
   bool follows(std::string_view owner) const;
   /// What to remember of this stream.

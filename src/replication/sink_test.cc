@@ -594,9 +594,9 @@ TEST_F(SinkTest, WhatIsKnownElsewhereReplacesAnAge) {
   follow_well();
   answer_ping();
   ASSERT_TRUE(soon([&] { return age("A") >= 0 && age("R") >= 0; }));
-  sink_->set_as_of("A", time_.steady() - 100s);
+  sink_->set_as_of("A", time_.steady() - 100s, {});
   EXPECT_GE(age("A"), 100);
-  sink_->set_as_of("A", std::nullopt);
+  sink_->set_as_of("A", std::nullopt, {});
   EXPECT_EQ(age("A"), -1);
   EXPECT_GE(age("R"), 0);
   EXPECT_TRUE(sink_->position().as_of.contains("R"));

@@ -575,7 +575,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     announced_.clear();
     for (const Announcement& owner : record.owners) announced_.insert(owner.owner);
     owners_told_ = record.owners;
-    for (Announcement& owner : owners_told_) owner.age_seconds = 0;
+    for (Announcement& owner : owners_told_) {
+      owner.age_seconds = 0;
+      for (HeldUpCollection& one : owner.held_up) one.age_seconds = 0;
+    }
     return record;
   }
 
@@ -604,6 +607,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     for (Announcement& owner : options_.owners()) {
       if (unfollowed_.contains(owner.owner)) continue;
       gone.erase(owner.owner);
+      for (HeldUpCollection& one : owner.held_up) ping.held_up.push_back({owner.owner, std::move(one)});
       if (owner.age_seconds > kFreshSeconds) {
         ping.ages.push_back({std::move(owner.owner), owner.age_seconds});
       } else {

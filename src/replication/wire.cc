@@ -3,6 +3,7 @@
 #include <simdjson.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cassert>
 #include <charconv>
@@ -26,6 +27,15 @@ Error broken(std::string what) {
 }
 
 // ---- writing
+
+/// Up to `longest` bytes, whole characters.
+std::string cut(std::string text, size_t longest) {
+  if (text.size() <= longest) return text;
+  const auto is_middle = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
+  while (longest > 0 && is_middle(text[longest])) --longest;
+  text.resize(longest);
+  return text;
+}
 
 std::string hex(uint64_t number) { return fmt::format("{:016x}", number); }
 
@@ -52,6 +62,12 @@ json::object value_of(const Hello& record) {
           {"newest", record.newest},
           {"features", strings_value(record.features)}};
 }
+json::object value_of(const HeldUpCollection& one) {
+  return {{"collection", one.collection},
+          {"age", one.age_seconds},
+          {"reason", cut(one.reason, kLongestHeldUpReason)}};
+}
+
 json::object value_of(const Owners& record) {
   json::array owners;
   for (const Announcement& owner : record.owners) {
@@ -63,6 +79,9 @@ json::object value_of(const Owners& record) {
     json::object& told = owners.back().get_object();
     if (!owner.certificate.empty()) told["certificate"] = owner.certificate;
     if (!owner.untold_by.empty()) told["age_untold_by"] = owner.untold_by;
+    json::array held_up;
+    for (const HeldUpCollection& one : owner.held_up) held_up.push_back(value_of(one));
+    if (!held_up.empty()) told["held_up"] = std::move(held_up);
   }
   return {{"t", "owners"}, {"owners", std::move(owners)}};
 }
@@ -114,6 +133,12 @@ json::object value_of(const Ping& record) {
     ages.push_back(json::object{{"owner", one.owner}, {"age", one.seconds}});
   out["age"] = *record.age;
   out["ages"] = std::move(ages);
+  json::array held_up;
+  for (const OwnerHeldUp& one : record.held_up) {
+    json::object& told = held_up.emplace_back(value_of(one.what)).get_object();
+    told["owner"] = one.owner;
+  }
+  if (!held_up.empty()) out["held_up"] = std::move(held_up);
   return out;
 }
 json::object value_of(const Compare& record) {
@@ -245,7 +270,7 @@ class Reader {
       if (item.get_object().get(object) != simdjson::SUCCESS) return spoil(name);
       Reader reader(object, line_);
       read(reader);
-      if (!reader.spoilt_.empty()) return spoil(reader.spoilt_);
+      if (!reader.spoilt_.empty()) return spoil(reader.spoilt_, reader.fault_);
     }
   }
   std::vector<store::TypeDigest> digests(const std::string& owner) {
@@ -269,10 +294,14 @@ class Reader {
     if (body.size() == 0) return "{}";  // without blanks inside, which splicing does not expect
     return bytes.substr(0, bytes.rfind('}'));
   }
-  void spoil(std::string_view member) {
-    if (spoilt_.empty()) spoilt_ = member;
+  void spoil(std::string_view member, std::string_view fault = "is missing or malformed") {
+    if (!spoilt_.empty()) return;
+    spoilt_ = member;
+    fault_ = fault;
   }
   const std::string& spoilt() const { return spoilt_; }
+  /// What is wrong with it.
+  const std::string& fault() const { return fault_; }
 
  private:
   /// Before it only members without a structure of their own, so that the first `"body":` of the line is this
@@ -294,7 +323,7 @@ class Reader {
 
   dom::object object_;
   std::string_view line_;
-  std::string spoilt_;
+  std::string spoilt_, fault_;
 };
 
 Record read_hello(Reader& in) {
@@ -307,14 +336,31 @@ Record read_hello(Reader& in) {
   out.features = in.texts("features");
   return out;
 }
+/// A newer peer may say more than this one knows, a broken one more than there can be.
+HeldUpCollection read_held_up(Reader& in) {
+  HeldUpCollection out{in.text("collection"), in.real("age"),
+                       cut(in.text("reason", false), kLongestHeldUpReason)};
+  if (out.collection.empty()) in.spoil("collection", "is empty");
+  if (out.collection.size() > kLongestCollection)
+    in.spoil("collection", fmt::format("has more than {} bytes", kLongestCollection));
+  return out;
+}
 Record read_owners(Reader& in) {
   Owners out;
   in.each("owners", [&](Reader& item) {
-    out.owners.push_back({item.text("owner"), item.texts("via"), item.flag("in_touch"), item.real("age"),
-                          item.text("reason", false), item.text("certificate", false),
-                          item.text("age_untold_by", false)});
+    Announcement& one = out.owners.emplace_back(Announcement{
+        item.text("owner"), item.texts("via"), item.flag("in_touch"), item.real("age"),
+        item.text("reason", false), item.text("certificate", false), item.text("age_untold_by", false)});
+    if (!item.has("held_up")) return;
+    item.each("held_up", [&](Reader& held_up) { one.held_up.push_back(read_held_up(held_up)); });
+    if (one.held_up.size() > kMostHeldUp)
+      item.spoil("held_up", fmt::format("names more than {} collections of one owner", kMostHeldUp));
   });
   if (out.owners.size() > kMaxOwners) in.spoil("owners");
+  size_t held_up = 0;
+  for (const Announcement& one : out.owners) held_up += one.held_up.size();
+  if (held_up > kMostHeldUpOfAll)
+    in.spoil("held_up", fmt::format("names more than {} collections", kMostHeldUpOfAll));
   return out;
 }
 Record read_subscribe(Reader& in) {
@@ -373,6 +419,10 @@ Record read_ping(Reader& in) {
   out.age = in.real("age");
   in.each("ages", [&](Reader& item) { out.ages.push_back({item.text("owner"), item.real("age")}); });
   if (out.ages.size() > kMaxOwners) in.spoil("ages");
+  if (!in.has("held_up")) return out;
+  in.each("held_up", [&](Reader& item) { out.held_up.push_back({item.text("owner"), read_held_up(item)}); });
+  if (out.held_up.size() > kMostHeldUpOfAll)
+    in.spoil("held_up", fmt::format("names more than {} collections", kMostHeldUpOfAll));
   return out;
 }
 Record read_compare(Reader& in) { return Compare{in.text("owner"), in.text("type")}; }
@@ -437,7 +487,7 @@ Result<Record> read_record(dom::parser& parser, std::string_view line) {
     break;
   }
   if (!reader.spoilt().empty())
-    return broken(fmt::format("record {:.32}: member {:.32} is missing or malformed", word, reader.spoilt()));
+    return broken(fmt::format("record {:.32}: member {:.32} {}", word, reader.spoilt(), reader.fault()));
   return Record(Unknown{});
 }
 
@@ -461,6 +511,23 @@ ZSTD_DCtx* decompressor() {
 }
 
 }  // namespace
+
+void keep_within_limits(std::vector<Announcement>& announced) {
+  size_t all = 0;
+  for (Announcement& owner : announced) {
+    const bool fits = owner.held_up.size() <= kMostHeldUp && all + owner.held_up.size() <= kMostHeldUpOfAll &&
+                      std::ranges::all_of(owner.held_up, [](const HeldUpCollection& one) {
+                        return !one.collection.empty() && one.collection.size() <= kLongestCollection;
+                      });
+    if (fits) {
+      all += owner.held_up.size();
+      continue;
+    }
+    for (const HeldUpCollection& one : owner.held_up)
+      owner.age_seconds = std::max(owner.age_seconds, one.age_seconds);
+    owner.held_up.clear();
+  }
+}
 
 void FrameWriter::add(const Record& record) {
   std::visit(Appender{text_}, record);

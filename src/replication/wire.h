@@ -22,6 +22,21 @@ inline constexpr size_t kMaxFrame = size_t{64} << 20;
 /// A frame is sent when its text reaches this size, so that neither side holds more than a little.
 inline constexpr size_t kFrameTarget = size_t{256} << 10;
 
+/// A collection that the endpoint next to the owner cannot be asked for: its objects are older than the rest
+/// of the owner's replica.
+struct HeldUpCollection {
+  std::string collection;  // its prefix
+  double age_seconds = 0;
+  std::string reason;
+  bool operator==(const HeldUpCollection&) const = default;
+};
+/// Of one owner, and of all; a source that tells of more, or of longer names, is broken.
+inline constexpr size_t kMostHeldUp = 500;
+inline constexpr size_t kMostHeldUpOfAll = 20'000;
+inline constexpr size_t kLongestCollection = 255;
+/// Bytes of a reason that are passed on.
+inline constexpr size_t kLongestHeldUpReason = 200;
+
 /// An owner that can be followed through the source.
 struct Announcement {
   std::string owner;
@@ -37,6 +52,8 @@ struct Announcement {
   /// The endpoint on the way whose copy of the owner this is and that does not tell how old its copy is: ages
   /// are counted from what it shows, and the replica may be older than they say. Empty: ages are true.
   std::string untold_by = {};
+  /// By collection. A peer that does not know of it says nothing: then there are none.
+  std::vector<HeldUpCollection> held_up = {};
   bool operator==(const Announcement&) const = default;
 };
 
@@ -110,6 +127,11 @@ struct OwnerAge {
   double seconds = 0;
   bool operator==(const OwnerAge&) const = default;
 };
+struct OwnerHeldUp {
+  std::string owner;
+  HeldUpCollection what;
+  bool operator==(const OwnerHeldUp&) const = default;
+};
 struct Ping {
   uint64_t newest = 0;  // the sender's newest seq
   int64_t clock = 0;    // the sender's wall clock, ns since 1970
@@ -120,6 +142,8 @@ struct Ping {
   /// Absent: a source that tells ages in `owners` only.
   std::optional<double> age;
   std::vector<OwnerAge> ages;
+  /// Of a source, with `age`: every collection that is older than its owner's replica.
+  std::vector<OwnerHeldUp> held_up = {};
 };
 /// The sink's replica of a type differs: which ranges of keys do?
 struct Compare {
@@ -151,6 +175,10 @@ struct Unknown {};
 using Record =
     std::variant<Hello, Owners, Subscribe, Resume, SnapshotBegin, Object, SnapshotEnd, Change, Commit, At,
                  State, Ack, Ping, Compare, Ranges, Fetch, RangeBegin, RangeEnd, Unknown>;
+
+/// Where more collections are held up, or have longer names, than peers take, their owner is said to be as
+/// old as the oldest of them instead.
+void keep_within_limits(std::vector<Announcement>& announced);
 
 /// Collects records into one frame. Not thread-safe.
 class FrameWriter {

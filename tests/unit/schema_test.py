@@ -34,7 +34,7 @@ OUR_OBJECTS = {"rollouts", "bulks", "ux_views"}
 OUR_TYPES = {"RolloutWaveRule", "RolloutGate", "RolloutLimits", "RolloutWave", "RolloutEndpoint", "RolloutEvent",
              "RolloutBefore", "Baseline", "BaselineRequest", "EndpointPlan", "PlanLine",
              "BulkOperation", "BulkSelection", "BulkCounts", "BulkItem", "BulkItems", "PlanRequest", "FleetPlan", "FleetPlanGroup",
-             "FleetPlanProblem", "FleetPlanLink", "ObjectHistory", "OwnerConnection", "HistoryEntry"}
+             "FleetPlanProblem", "FleetPlanLink", "ObjectHistory", "HeldUpCollection", "OwnerConnection", "HistoryEntry"}
 # Defaults that the contract gives in its notes only.
 NOTED_DEFAULTS = {("machines", "Pool"): "default", ("machines", "PoolStatus"): "Free",
                   ("machines", "WorkflowComplete"): True, ("machines", "Runnable"): True, ("jobs", "State"): "created",

@@ -40,6 +40,20 @@ std::string reason_of(const Error& error) {
   return out;
 }
 
+/// What is shown of the owner is as old as the oldest collection that it is made of.
+manager::OwnerFreshness of_answer(const Call& call, const manager::OwnerFreshness& owner) {
+  if (call.type == nullptr) return owner;
+  std::vector<std::string_view> made_of{call.type->prefix};
+  if (call.flag("aggregate") || call.flag("compose"))
+    made_of.insert(made_of.end(), {"profiles", "stages", "params"});
+  manager::OwnerFreshness out = owner;
+  for (const std::string_view collection : made_of) {
+    manager::OwnerFreshness one = owner.of_collection(collection);
+    if (one.age_seconds > out.age_seconds || (out.in_touch && !one.in_touch)) out = std::move(one);
+  }
+  return out;
+}
+
 uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>(std::ceil(age)); }
 
 /// Why `owner` does not meet a demand for at most `largest` seconds.
@@ -146,9 +160,8 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
   double oldest = 0;
   std::string stale, untold;
   std::vector<std::string> refused;
-  const std::string_view prefix = call.type == nullptr ? std::string_view() : call.type->prefix;
   for (const manager::OwnerFreshness& known : call.services.manager->freshness(owners)) {
-    const manager::OwnerFreshness owner = known.of_collection(prefix);
+    const manager::OwnerFreshness owner = of_answer(call, known);
     oldest = std::max(oldest, owner.age_seconds);
     if (!owner.in_touch) {
       stale += fmt::format("{}{};age={}", stale.empty() ? "" : ", ", owner.owner,

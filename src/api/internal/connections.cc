@@ -13,6 +13,14 @@ namespace {
 
 json::array hop_names(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
 
+/// By collection, as old as answers about it say.
+json::object shown_held_up(const manager::OwnerFreshness& freshness) {
+  json::object out;
+  for (const auto& [collection, held_up] : freshness.held_up)
+    out[collection] = json::object{{"Age", held_up.age_seconds}, {"Reason", held_up.reason}};
+  return out;
+}
+
 json::object shown_connection(const manager::OwnerConnection& connection) {
   json::object out;
   out["Endpoint"] = connection.freshness.owner;
@@ -20,6 +28,7 @@ json::object shown_connection(const manager::OwnerConnection& connection) {
   out["Reason"] = connection.freshness.reason;
   out["Age"] = connection.freshness.age_seconds;
   if (!connection.freshness.untold_by.empty()) out["AgeUntoldBy"] = connection.freshness.untold_by;
+  if (!connection.freshness.held_up.empty()) out["HeldUp"] = shown_held_up(connection.freshness);
   out["Resolution"] = connection.freshness.resolution_seconds;
   out["NextHop"] = connection.freshness.next_hop;
   out["Hops"] = hop_names(connection.hops);

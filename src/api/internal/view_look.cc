@@ -10,10 +10,12 @@
 namespace mullion::api {
 namespace {
 
-std::map<std::string, uint64_t> stale_ages(const Services& services, const std::vector<std::string>& owners) {
+std::map<std::string, uint64_t> stale_ages(const Services& services, std::string_view collection,
+                                           const std::vector<std::string>& owners) {
   std::map<std::string, uint64_t> out;
   if (services.manager == nullptr || owners.empty()) return out;
-  for (const manager::OwnerFreshness& owner : services.manager->freshness(owners)) {
+  for (const manager::OwnerFreshness& whole : services.manager->freshness(owners)) {
+    const manager::OwnerFreshness owner = whole.of_collection(collection);
     if (!owner.in_touch) out[owner.owner] = static_cast<uint64_t>(owner.age_seconds);
   }
   return out;
@@ -60,7 +62,7 @@ Result<ViewLook> look(Services& services, const auth::Principal& principal, cons
   out.total = found->total;
   out.more = changes.more();
   out.keys = keys_in_view(*snapshot, type->prefix, *matcher, changes);
-  out.stale = stale_ages(services, found->owners);
+  out.stale = stale_ages(services, type->prefix, found->owners);
   return out;
 }
 

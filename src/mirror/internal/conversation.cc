@@ -23,7 +23,12 @@ Conversation::Conversation(replication::SinkOptions options, replication::SavedP
       known_(std::move(known)),
       replica_(options_, std::move(saved)),
       troubles_(known_.shortcomings.troubles, limits_.walk_every),
-      told_(known_.shortcomings) {}
+      told_(known_.shortcomings) {
+  // Whatever was held up when the connection before ended, or this process.
+  for (const auto& [owner, collections] : replica_.position().held_up) {
+    for (const auto& [prefix, held_up] : collections) unread_.insert(prefix);
+  }
+}
 
 env::Task<Result<void>> Conversation::open(std::shared_ptr<net::Link> link, Authorization authorization) {
   begun_ = options_.clock.steady();

@@ -102,7 +102,10 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
 
   env::Task<void> fetch_objects();
   env::Duration until_due() const;
+  void fetched_object(const Hint& hint);
   void ask_again(const Hint& hint, const Error& why);
+  /// The collection is as new as the rest once nothing of it is left to be read.
+  void release_if_read(const std::string& prefix) REQUIRES(mutex_);
   env::Task<Result<void>> fetch(Hint hint);
   env::Task<Result<void>> fetch_one(Hint hint);
   /// An endpoint that leads to others has objects of one key of several owners. Lists may be cut to less than
@@ -168,6 +171,10 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   env::Task<Result<bool>> walk_noted(Collection one, Walk kind);
   void note_walked(const std::string& prefix, env::SteadyTime walk_begun);
   void note_trouble(const std::string& prefix, const Error& why);
+  /// Why an object of the collection was left to a walk; absent: none was.
+  std::optional<Error> take_given_up(const std::string& prefix);
+  /// Collections of which objects were left to a walk: that comes sooner for them.
+  void note_given_up();
   /// Collections that could not be read, and are due.
   env::Task<Result<void>> walk_troubled();
   void tell_shortcomings();
@@ -254,6 +261,9 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   bool acks_tell_what_ GUARDED_BY(mutex_) = false;  // acknowledgements repeat the command
   Hints hints_ GUARDED_BY(mutex_);
   std::set<Hint> doubts_ GUARDED_BY(mutex_);
+  std::map<std::string, Error> given_up_
+      GUARDED_BY(mutex_);                            // by collection: an object of it was left to a walk
+  std::set<std::string> unread_ GUARDED_BY(mutex_);  // collections of which a walk has to read something
   std::set<std::string> uploads_changed_ GUARDED_BY(mutex_);
   std::set<std::string> listed_ GUARDED_BY(mutex_);  // prefixes of collections
   /// Collections that lost too much at once, since when: they are looked at again.

@@ -4,7 +4,6 @@
 #include <utility>
 
 namespace mullion::mirror {
-
 void Hints::add(std::string prefix, std::string key, size_t longest) {
   ++added_;
   Hint hint{std::move(prefix), std::move(key)};
@@ -72,7 +71,9 @@ void Hints::done(const Hint& hint) {
   note(hint);
   State& state = found->second;
   if (!state.again) return drop(found);
+  const bool was_failing = state.failures > 0;
   state = State{state.again_since};
+  if (was_failing) state.failures = 1;  // others did not wait for what came meanwhile either
   order_.push_back(hint);
 }
 
@@ -126,7 +127,16 @@ bool Hints::is_newest(const Hint& hint) const {
 
 bool Hints::settled(uint64_t mark) const {
   if (overflown_since_ && *overflown_since_ <= mark) return false;
-  return std::ranges::none_of(known_, [mark](const auto& item) { return item.second.since <= mark; });
+  return std::ranges::none_of(
+      known_, [mark](const auto& item) { return item.second.since <= mark && item.second.failures == 0; });
+}
+
+bool Hints::is_failing(const std::string& prefix) const {
+  for (auto known = known_.lower_bound({prefix, ""}); known != known_.end() && known->first.prefix == prefix;
+       ++known) {
+    if (known->second.failures > 0) return true;
+  }
+  return false;
 }
 
 bool Hints::is_asked(const std::string& prefix, uint64_t mark) const {

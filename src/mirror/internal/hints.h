@@ -55,8 +55,11 @@ class Hints {
   /// Whether nothing was heard of the object, and nothing of it written, since the mark. False also when that
   /// is not remembered any more.
   bool is_quiet_since(const Hint& hint, uint64_t mark) const;
-  /// Whether everything that was added before the mark is in the replica, collections to be walked included.
+  /// Whether everything that was added before the mark is in the replica, collections to be walked included;
+  /// but for objects that could not be read so far.
   bool settled(uint64_t mark) const;
+  /// Whether there are such objects of the collection.
+  bool is_failing(const std::string& prefix) const;
 
   /// Whether every object of `prefix` that was added before the mark was asked for once, or is left to a
   /// walk.

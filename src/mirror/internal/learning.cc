@@ -70,6 +70,7 @@ env::Task<Result<void>> Conversation::learn_collections() {
   listed_ = std::set<std::string>(prefixes->begin(), prefixes->end());
   collections_ = std::move(found);
   troubles_.keep(listed_);
+  replica_.release_others(listed_);
   std::erase_if(emptying_, [this](const auto& one) REQUIRES(mutex_) { return !listed_.contains(one.first); });
   co_return Result<void>{};
 }

@@ -16,6 +16,11 @@ bool shows(const std::vector<Shown>& shown, const std::string& owner, const std:
   return std::ranges::any_of(shown, [&](const Shown& one) { return one.owner == owner && one.key == key; });
 }
 
+std::string given_up_text(const Error& why) {
+  const std::string reason = why.messages.empty() ? std::string(error_word(why.code)) : why.messages.front();
+  return fmt::format("one of its objects: {}", reason);
+}
+
 }  // namespace
 
 env::Task<void> Conversation::fetch_objects() {
@@ -31,10 +36,7 @@ env::Task<void> Conversation::fetch_objects() {
       continue;
     }
     const Result<void> fetched = co_await store::failed_reads_returned(fetch(*next));
-    {
-      Lock lock(mutex_);
-      if (fetched) hints_.done(*next);
-    }
+    if (fetched) fetched_object(*next);
     if (!fetched && is_final(fetched.error())) co_return end(fetched.error());
     if (!fetched) ask_again(*next, fetched.error());
     settle();
@@ -47,11 +49,28 @@ env::Duration Conversation::until_due() const {
   return due ? *due - options_.clock.steady() : env::Duration(kIdle);
 }
 
+void Conversation::fetched_object(const Hint& hint) {
+  Lock lock(mutex_);
+  hints_.done(hint);
+  release_if_read(hint.prefix);
+}
+
+void Conversation::release_if_read(const std::string& prefix) {
+  const bool is_whole = !unread_.contains(prefix) && !hints_.overflows(prefix) && !hints_.is_failing(prefix);
+  if (is_whole) replica_.release(prefix);
+}
+
 void Conversation::ask_again(const Hint& hint, const Error& why) {
   {
     Lock lock(mutex_);
+    // Others need not wait for it, so before any of them counts as current this collection is as old as it is
+    // now.
+    replica_.hold_up_from_now(hint.prefix, given_up_text(why));
     if (hints_.failed(hint, options_.clock.steady())) return;
+    given_up_.insert_or_assign(hint.prefix, Error(why.code, given_up_text(why)));
+    unread_.insert(hint.prefix);
   }
+  wake_.notify_all();
   kLog.warn("object cannot be read endpoint={} type={} key={} reason={}", options_.endpoint, hint.prefix,
             escaped(hint.key), why.text());
 }

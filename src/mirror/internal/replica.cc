@@ -62,6 +62,7 @@ void Replica::want(std::vector<std::string> owners) {
   std::erase_if(complete_, is_gone);
   std::erase_if(taken_over_, is_gone);
   wanted_ = std::move(owners);
+  hold_up_of_all_owners();
 }
 
 std::optional<std::vector<std::string>> Replica::wanted() const {
@@ -285,14 +286,99 @@ std::optional<env::SteadyTime> Replica::told(std::string_view owner) const {
   return said ? std::optional(announced_at_) : std::nullopt;
 }
 
-void Replica::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
+void Replica::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                        replication::HeldUpCollections held_up) {
   Lock lock(mutex_);
   shown_.erase(owner);
-  if (as_of) {
-    position_.as_of.insert_or_assign(owner, *as_of);
-    return;
-  }
+  shown_held_up_.erase(owner);
   position_.as_of.erase(owner);
+  position_.held_up.erase(owner);
+  if (!as_of) return;
+  position_.as_of.emplace(owner, *as_of);
+  if (!held_up.empty()) position_.held_up.emplace(owner, std::move(held_up));
+  hold_up_of_all_owners();
+}
+
+void Replica::hold_up(const std::string& collection, std::optional<env::SteadyTime> read_at,
+                      std::string reason) {
+  Lock lock(mutex_);
+  obstacles_[collection] = {read_at, std::move(reason)};
+  hold_up_of_all_owners();
+}
+
+void Replica::hold_up_from_now(const std::string& collection, std::string reason) {
+  Lock lock(mutex_);
+  const auto [known, added] = obstacles_.try_emplace(collection);
+  if (!added) return;
+  known->second = {options_.clock.steady(), std::move(reason)};
+  hold_up_of_all_owners();
+}
+
+bool Replica::is_held_up(const std::string& collection) const {
+  Lock lock(mutex_);
+  const auto holds = [&](const auto& one) { return one.second.contains(collection); };
+  return obstacles_.contains(collection) || std::ranges::any_of(position_.held_up, holds);
+}
+
+/// Also of those that are wanted only now. What was known of an owner's replica before holds for such a
+/// collection, too.
+void Replica::hold_up_of_all_owners() {
+  for (const std::string& owner : wanted_.value_or(std::vector<std::string>())) {
+    const auto as_of = position_.as_of.find(owner);
+    for (const auto& [collection, obstacle] : obstacles_) {
+      replication::HeldUp held_up{std::nullopt, obstacle.reason};
+      if (obstacle.read_at && as_of != position_.as_of.end())
+        held_up.as_of = std::min(*obstacle.read_at, as_of->second);
+      const auto [known, added] = position_.held_up[owner].try_emplace(collection, std::move(held_up));
+      if (!added) known->second.reason = obstacle.reason;
+      owners_to_save_ = owners_to_save_ || added;
+    }
+  }
+}
+
+void Replica::release(const std::string& collection) {
+  release_if([&](const std::string& held_up) { return held_up == collection; });
+}
+
+void Replica::release_others(const std::set<std::string>& collections) {
+  release_if([&](const std::string& held_up) { return !collections.contains(held_up); });
+}
+
+void Replica::release_if(const std::function<bool(const std::string& collection)>& is_read) {
+  Lock lock(mutex_);
+  std::erase_if(obstacles_, [&](const auto& one) { return is_read(one.first); });
+  replication::HeldUpOwners shown = is_releasing() ? std::move(shown_held_up_) : replication::HeldUpOwners();
+  bool any = false;
+  for (auto& [owner, collections] : position_.held_up) {
+    for (auto one = collections.begin(); one != collections.end();) {
+      const auto next = std::next(one);
+      if (is_read(one->first)) {
+        shown[owner] = older_of(std::move(shown[owner]), {*one});
+        collections.erase(one);
+        any = true;
+      }
+      one = next;
+    }
+  }
+  shown_held_up_ = std::move(shown);
+  if (!any) return;
+  released_ = options_.clock.steady();
+  owners_to_save_ = true;
+  std::erase_if(position_.held_up, [](const auto& one) { return one.second.empty(); });
+}
+
+bool Replica::is_releasing() const {
+  return released_ && options_.clock.steady() - *released_ < options_.answer_time;
+}
+
+replication::HeldUpCollections Replica::held_up(std::string_view owner) const {
+  Lock lock(mutex_);
+  const auto now = position_.held_up.find(owner);
+  replication::HeldUpCollections out =
+      now == position_.held_up.end() ? replication::HeldUpCollections() : now->second;
+  const auto before = shown_held_up_.find(owner);
+  if (!is_releasing() || before == shown_held_up_.end()) return out;
+  return older_of(std::move(out), before->second);
 }
 
 replication::SavedPosition Replica::position() const {

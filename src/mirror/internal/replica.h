@@ -78,7 +78,22 @@ class Replica {
   std::optional<env::SteadyTime> as_of(std::string_view owner) const;
   /// The endpoint said then that it is in touch with the owner; absent: it says nothing of the kind.
   std::optional<env::SteadyTime> told(std::string_view owner) const;
-  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of,
+                 replication::HeldUpCollections held_up);
+
+  /// Nothing is known of a collection's objects that is newer than what they are now: from here on they are
+  /// as of then, or of `read_at` when that is earlier. Absent: never known. One that is held up already stays
+  /// as old as it is.
+  void hold_up(const std::string& collection, std::optional<env::SteadyTime> read_at, std::string reason);
+  /// The same, when it is not held up already: what is stored of it now is as new as its owners' replicas.
+  void hold_up_from_now(const std::string& collection, std::string reason);
+  bool is_held_up(const std::string& collection) const;
+  /// What is stored of it is as new as its owners' replicas. Also of what was held up before this connection.
+  void release(const std::string& collection);
+  /// The same of all but these.
+  void release_others(const std::set<std::string>& collections);
+  /// Those of the owner.
+  replication::HeldUpCollections held_up(std::string_view owner) const;
   replication::SavedPosition position() const;
   /// The newest place of the owner that was given to a commit.
   store::Cursor place() const;
@@ -87,7 +102,10 @@ class Replica {
   Result<void> push(const std::string& owner, std::vector<store::Change> changes);
   void begin_settling() REQUIRES(mutex_);
   bool is_settling() const REQUIRES(mutex_);
+  bool is_releasing() const REQUIRES(mutex_);
   bool is_announced_in_touch(std::string_view owner) const REQUIRES(mutex_);
+  void hold_up_of_all_owners() REQUIRES(mutex_);
+  void release_if(const std::function<bool(const std::string& collection)>& is_read);
 
   const replication::SinkOptions& options_;
   replication::CommitPipe pipe_;
@@ -105,6 +123,13 @@ class Replica {
   std::optional<env::SteadyTime> settled_ GUARDED_BY(mutex_);
   /// What is told until answers that were begun before have been given.
   replication::AsOf shown_ GUARDED_BY(mutex_);
+  std::optional<env::SteadyTime> released_ GUARDED_BY(mutex_);
+  replication::HeldUpOwners shown_held_up_ GUARDED_BY(mutex_);  // the same, of what was released
+  struct Obstacle {
+    std::optional<env::SteadyTime> read_at;
+    std::string reason;
+  };
+  std::map<std::string, Obstacle> obstacles_ GUARDED_BY(mutex_);  // of this connection, by collection
 };
 
 }  // namespace mullion::mirror

@@ -56,6 +56,7 @@ env::Task<Result<void>> Conversation::until_walk() {
     const uint64_t seen = wake_.version();
     if (Result<void> learnt = co_await learn_changes(); !learnt) co_return learnt;
     if (over_) break;
+    note_given_up();
     const std::optional<std::vector<std::string>> wanted = replica_.wanted();
     if (wanted && walked_for_ != wanted) co_return Result<void>{};
     if (Result<void> walked = co_await walk_overflown(); !walked) co_return walked;
@@ -117,6 +118,7 @@ env::Task<Result<void>> Conversation::walk_overflown() {
     Lock lock(mutex_);
     if (!hints_.overflows() || walk_begun < overflown_due_) co_return Result<void>{};
     overflown = hints_.take_overflown();
+    unread_.insert(overflown.begin(), overflown.end());
     mark = hints_.now();
   }
   bool whole = true;
@@ -138,9 +140,14 @@ env::Task<Result<void>> Conversation::walk_overflown() {
 
 env::Task<Result<bool>> Conversation::walk_noted(Collection one, Walk kind) {
   const env::SteadyTime walk_begun = options_.clock.steady();
+  (void)take_given_up(one.prefix);  // that is read now, too
   const Result<void> walked = co_await walk_collection(one, kind);
   if (walked) {
-    note_walked(one.prefix, walk_begun);
+    // What was to be asked for the walk left alone.
+    if (const std::optional<Error> given_up = take_given_up(one.prefix))
+      note_trouble(one.prefix, *given_up);
+    else
+      note_walked(one.prefix, walk_begun);
     co_return true;
   }
   if (is_final(walked.error())) co_return walked.error();
@@ -153,6 +160,11 @@ env::Task<Result<bool>> Conversation::walk_noted(Collection one, Walk kind) {
 
 void Conversation::note_walked(const std::string& prefix, env::SteadyTime walk_begun) {
   read_at_[prefix] = walk_begun;
+  {
+    Lock lock(mutex_);
+    unread_.erase(prefix);
+    release_if_read(prefix);
+  }
   if (!troubles_.fine(prefix)) return;
   kLog.info("collection is read again endpoint={} type={}", options_.endpoint, prefix);
   tell_shortcomings();
@@ -160,18 +172,33 @@ void Conversation::note_walked(const std::string& prefix, env::SteadyTime walk_b
 }
 
 void Conversation::note_trouble(const std::string& prefix, const Error& why) {
-  Trouble trouble{prefix,
-                  why.messages.empty() ? std::string(error_word(why.code)) : why.messages.front(),
-                  options_.clock.wall(),
-                  {}};
-  if (const auto read = read_at_.find(prefix); read != read_at_.end()) {
-    for (const std::string& owner : replica_.wanted().value_or(std::vector<std::string>())) {
-      const std::optional<env::SteadyTime> as_of = replica_.as_of(owner);
-      if (as_of) trouble.as_of[owner] = std::min(*as_of, read->second);
-    }
+  std::string reason = why.messages.empty() ? std::string(error_word(why.code)) : why.messages.front();
+  const auto read = read_at_.find(prefix);
+  {
+    Lock lock(mutex_);
+    unread_.insert(prefix);
   }
-  troubles_.failed(std::move(trouble), options_.clock.steady());
+  replica_.hold_up(prefix, read == read_at_.end() ? std::nullopt : std::optional(read->second), reason);
+  troubles_.failed({prefix, std::move(reason), options_.clock.wall()}, options_.clock.steady());
   tell_shortcomings();
+}
+
+std::optional<Error> Conversation::take_given_up(const std::string& prefix) {
+  Lock lock(mutex_);
+  const auto found = given_up_.find(prefix);
+  if (found == given_up_.end()) return std::nullopt;
+  Error why = std::move(found->second);
+  given_up_.erase(found);
+  return why;
+}
+
+void Conversation::note_given_up() {
+  std::map<std::string, Error> given_up;
+  {
+    Lock lock(mutex_);
+    given_up.swap(given_up_);
+  }
+  for (const auto& [prefix, why] : given_up) note_trouble(prefix, why);
 }
 
 env::Task<Result<void>> Conversation::walk_troubled() {
@@ -252,6 +279,8 @@ env::Task<Result<Conversation::Page>> Conversation::walk_page(const Collection& 
   if (!answer) co_return answer.error();
   if (is_refused_query(answer->status) && paging.refused()) co_return Page::kNext;
   if (answer->status == 403 && replica_.holds(one.prefix)) co_return no_longer_readable(one.prefix);
+  // It says that it has the collection; a 404 about its list says nothing of the objects that were in it.
+  if (answer->status == 404 && replica_.holds(one.prefix)) co_return failed(one.prefix, answer->status);
   if (answer->status == 403 || answer->status == 404) co_return Page::kPassedOver;
   if (answer->status != 200) co_return failed(one.prefix, answer->status);
   const Result<void> taken = co_await take_page(one, paging, *answer, kind, missing);

@@ -45,7 +45,9 @@ env::Task<bool> Conversation::hold(Written written, Target target) {
     }
   }
   if (!key.empty()) add_hint(type.prefix, replica_key(type, key));
-  co_return co_await told_everything();
+  const bool told = co_await told_everything();
+  // What was told of it may be among what cannot be read.
+  co_return told && !replica_.is_held_up(type.prefix);
 }
 
 env::Task<Result<bool>> Conversation::put_written(Collection type, Shown shown, uint64_t before) {

@@ -19,8 +19,8 @@ env::SteadyTime before(env::SteadyTime moment, double seconds) {
 
 }  // namespace
 
-Currency::Currency(std::string source, env::SteadyTime begun, AsOf& as_of)
-    : source_(std::move(source)), word_(begun), as_of_(as_of) {
+Currency::Currency(std::string source, env::SteadyTime begun, AsOf& as_of, HeldUpOwners& held_up)
+    : source_(std::move(source)), word_(begun), as_of_(as_of), held_up_(held_up) {
   newest_.base = begun;
 }
 
@@ -31,7 +31,7 @@ uint64_t Currency::stamp(env::SteadyTime now) {
 }
 
 void Currency::take_hello(uint64_t newest) {
-  newest_ = {++words_, newest, word_, std::nullopt, {}, std::nullopt, true};
+  newest_ = {++words_, newest, word_, std::nullopt, {}, {}, std::nullopt, true};
   proofs_.push_back(newest_);
 }
 
@@ -40,7 +40,13 @@ void Currency::take_owners(const std::vector<Announcement>& announced) {
   for (const Announcement& one : announced) {
     const auto known = earlier.find(one.owner);
     const uint64_t since = known == earlier.end() ? words_ + 1 : known->second.since;
-    announced_[one.owner] = {one.in_touch, before(word_, one.age_seconds), since};
+    Claim& claim = announced_[one.owner] = {one.in_touch, before(word_, one.age_seconds), since, {}, words_};
+    for (const HeldUpCollection& held_up : one.held_up)
+      claim.held_up[held_up.collection] = {before(word_, held_up.age_seconds), held_up.reason};
+    // What is said to be held up is so at once, also of what was said before; that it is not any more counts
+    // with a proof.
+    if (!claim.held_up.empty() && as_of_.contains(one.owner))
+      held_up_[one.owner] = older_of(std::move(held_up_[one.owner]), claim.held_up);
   }
   if (!newest_.first || !newest_.ages.empty()) return;
   for (const Announcement& one : announced) newest_.ages[one.owner] = one.age_seconds;
@@ -59,8 +65,10 @@ void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
     word_ = answered->sent;
     under_way_.erase(under_way_.begin(), answered + 1);
   }
-  newest_ = {++words_, ping.newest, word_, ping.age, {}, std::nullopt, false};
+  newest_ = {++words_, ping.newest, word_, ping.age, {}, {}, std::nullopt, false};
   for (const OwnerAge& one : ping.ages) newest_.ages[one.owner] = one.seconds;
+  for (const OwnerHeldUp& one : ping.held_up)
+    newest_.held_up[one.owner][one.what.collection] = {before(word_, one.what.age_seconds), one.what.reason};
   // What is far behind is proven by the words of then, not by words that it never reaches.
   if (proofs_.size() < kMostProofs) proofs_.push_back(newest_);
 }
@@ -89,8 +97,20 @@ void Currency::stored(uint64_t batches, const std::set<std::string, std::less<>>
   }
   for (const std::string& owner : follows) {
     // Not the later one of both: a source may fall back to older replicas, and these then do.
-    if (holds(owner)) as_of_.insert_or_assign(owner, claimed(*proven_, owner));
+    if (!holds(owner)) continue;
+    as_of_.insert_or_assign(owner, claimed(*proven_, owner));
+    held_up_.erase(owner);
+    HeldUpCollections held_up = held_up_then(*proven_, owner);
+    if (!held_up.empty()) held_up_.emplace(owner, std::move(held_up));
   }
+}
+
+HeldUpCollections Currency::held_up_then(const Proof& proof, std::string_view owner) const {
+  const auto announced = announced_.find(owner);
+  const auto listed = proof.held_up.find(owner);
+  HeldUpCollections out = listed == proof.held_up.end() ? HeldUpCollections() : listed->second;
+  const bool said_later = announced != announced_.end() && proof.word <= announced->second.word;
+  return said_later ? older_of(std::move(out), announced->second.held_up) : out;
 }
 
 env::SteadyTime Currency::claimed(const Proof& proof, std::string_view owner) const {
@@ -103,6 +123,14 @@ env::SteadyTime Currency::claimed(const Proof& proof, std::string_view owner) co
   if (proof.age) return before(proof.base, *proof.age);
   if (proof.first || announced == announced_.end()) return before(proof.base, kOldest);
   return announced->second.in_touch ? proof.base : announced->second.as_of;
+}
+
+HeldUpCollections Currency::told_held_up(std::string_view owner) const {
+  const auto announced = announced_.find(owner);
+  if (announced == announced_.end()) return {};
+  // As told().
+  return newest_.age || newest_.ages.contains(owner) ? held_up_then(newest_, owner)
+                                                     : announced->second.held_up;
 }
 
 std::optional<env::SteadyTime> Currency::told(std::string_view owner) const {

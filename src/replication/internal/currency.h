@@ -22,9 +22,9 @@ namespace mullion::replication {
 /// All times are of one steady clock. Not thread-safe.
 class Currency {
  public:
-  /// `begun`: before the stream was asked for. `as_of`: what earlier streams proved, and what this one will;
-  /// it must outlive this object.
-  Currency(std::string source, env::SteadyTime begun, AsOf& as_of);
+  /// `begun`: before the stream was asked for. `as_of` and `held_up`: what earlier streams proved, and what
+  /// this one will; they must outlive this object.
+  Currency(std::string source, env::SteadyTime begun, AsOf& as_of, HeldUpOwners& held_up);
 
   /// The number for a ping that is composed after `now`.
   uint64_t stamp(env::SteadyTime now);
@@ -48,6 +48,8 @@ class Currency {
 
   /// As of when the source's replica of `owner` was, by its last word. Absent: it does not announce it.
   std::optional<env::SteadyTime> told(std::string_view owner) const;
+  /// Which of its collections were older than told().
+  HeldUpCollections told_held_up(std::string_view owner) const;
 
  private:
   struct Stamp {
@@ -58,6 +60,8 @@ class Currency {
     bool in_touch = false;
     env::SteadyTime as_of;
     uint64_t since = 0;  // the first of the source's words that may be about it
+    HeldUpCollections held_up;
+    uint64_t word = 0;  // the last of the source's words before the announcement
   };
   struct Proof {
     uint64_t word = 0;  // which of the source's words: hello, then pings
@@ -65,10 +69,13 @@ class Currency {
     env::SteadyTime base;
     std::optional<double> age;
     std::map<std::string, double, std::less<>> ages;
+    HeldUpOwners held_up;
     std::optional<uint64_t> batches;  // absent: not everything up to `seq` has arrived
     bool first = false;               // what the stream began with: ages are those of the announcement
   };
   env::SteadyTime claimed(const Proof& proof, std::string_view owner) const;
+  /// Which of the owner's collections were older than claimed().
+  HeldUpCollections held_up_then(const Proof& proof, std::string_view owner) const;
 
   const std::string source_;
   uint64_t words_ = 0;
@@ -80,6 +87,7 @@ class Currency {
   std::deque<Proof> proofs_;
   std::optional<Proof> proven_;  // the last one
   AsOf& as_of_;
+  HeldUpOwners& held_up_;
 };
 
 }  // namespace mullion::replication

@@ -19,11 +19,21 @@ class CurrencyTest : public ::testing::Test {
     return std::chrono::duration<double>(clock_.steady() - found->second).count();
   }
   /// A ping goes and comes back, `way` each; what it says of ages is as of the moment in between.
-  void exchange(uint64_t newest, double age = 0, std::vector<OwnerAge> ages = {}, env::Duration way = 0s) {
+  void exchange(uint64_t newest, double age = 0, std::vector<OwnerAge> ages = {}, env::Duration way = 0s,
+                std::vector<OwnerHeldUp> held_up = {}) {
     const uint64_t stamp = currency_.stamp(clock_.steady());
     clock_.advance(way);
     clock_.advance(way);
-    currency_.take_ping({newest, 0, stamp, age, std::move(ages)}, clock_.steady());
+    currency_.take_ping({newest, 0, stamp, age, std::move(ages), std::move(held_up)}, clock_.steady());
+  }
+  /// "stages 70 answers 500; pools never", the ages of what is held up.
+  std::string held_up(const std::string& owner) {
+    std::string out;
+    for (const auto& [collection, one] : held_up_[owner]) {
+      const double age = one.as_of ? std::chrono::duration<double>(clock_.steady() - *one.as_of).count() : -1;
+      out += fmt::format("{}{} {:.0f} {}", out.empty() ? "" : "; ", collection, age, one.reason);
+    }
+    return out;
   }
   void store(uint64_t seq) {
     currency_.received(seq, ++batches_);
@@ -36,9 +46,10 @@ class CurrencyTest : public ::testing::Test {
 
   env::TwoHandedClock clock_;
   AsOf as_of_;
+  HeldUpOwners held_up_;
   std::set<std::string, std::less<>> follows_{"R", "A", "B"}, doubtful_;
   uint64_t batches_ = 0;
-  Currency currency_{"R", clock_.steady(), as_of_};
+  Currency currency_{"R", clock_.steady(), as_of_, held_up_};
 };
 
 TEST_F(CurrencyTest, NothingIsKnownBeforeTheFirstPing) {
@@ -223,6 +234,91 @@ TEST_F(CurrencyTest, TellsAsOfWhenTheSourceItselfIs) {
   EXPECT_EQ(currency_.told("B"), std::nullopt);
 }
 
+// ---- collections that are older than the rest
+
+constexpr const char* kWhy = "answers 500";
+
+TEST_F(CurrencyTest, WhatIsHeldUpBelowIsAsOldHereAndTheRestIsNot) {
+  exchange(5, 1, {}, 1s, {{"A", {"stages", 70, kWhy}}});
+  store(5);
+  EXPECT_EQ(age("A"), 3);
+  EXPECT_EQ(held_up("A"), "stages 72 answers 500") << "as of when the ping was sent";
+  EXPECT_EQ(held_up("B"), "");
+  clock_.advance(10s);
+  EXPECT_EQ(held_up("A"), "stages 82 answers 500");
+}
+
+TEST_F(CurrencyTest, WhatIsReadAgainIsYoungOnceItIsStoredHere) {
+  exchange(5, 0, {}, 0s, {{"A", {"stages", 70, kWhy}}});
+  store(5);
+  currency_.take_owners({{"R", {}, true, 0, ""}, {"A", {"R"}, true, 0, ""}});
+  clock_.advance(2s);
+  exchange(9);  // the source has read it, and its objects are commits 6 to 9
+  store(8);
+  EXPECT_EQ(held_up("A"), "stages 72 answers 500") << "one of them is still on its way";
+  EXPECT_EQ(age("A"), 2);
+  store(9);
+  EXPECT_EQ(held_up("A"), "");
+  EXPECT_EQ(age("A"), 0);
+}
+
+TEST_F(CurrencyTest, TheFirstWordsTellOfWhatIsHeldUp) {
+  clock_.advance(4s);
+  currency_.take_hello(5);
+  Announcement a{"A", {"R"}, true, 2, ""};
+  a.held_up = {{"stages", 70, kWhy}, {"pools", 1e300, ""}};
+  currency_.take_owners({{"R", {}, true, 0, ""}, a});
+  store(4);
+  EXPECT_EQ(held_up("A"), "");
+  store(5);
+  EXPECT_EQ(held_up("A"), "pools 3000000004 ; stages 74 answers 500");
+  currency_.take_owners({{"R", {}, true, 0, ""}, {"A", {"R"}, true, 0, ""}});
+  store(6);
+  EXPECT_EQ(held_up("A"), "pools 3000000004 ; stages 74 answers 500")
+      << "until a word that came later is stored";
+}
+
+TEST_F(CurrencyTest, WordsFromBeforeAnOwnerWasAnnouncedDoNotSayWhatOfItIsHeldUp) {
+  exchange(5, 0);
+  Announcement b{"B", {"R"}, true, 60, ""};
+  b.held_up = {{"stages", 70, kWhy}};
+  currency_.take_owners({{"R", {}, true, 0, ""}, b});
+  currency_.begin_anew();  // its copy has ended
+  store(5);
+  EXPECT_EQ(age("B"), 60);
+  EXPECT_EQ(held_up("B"), "stages 70 answers 500");
+}
+
+TEST_F(CurrencyTest, TellsWhatIsHeldUpAtTheSourceItself) {
+  EXPECT_TRUE(currency_.told_held_up("A").empty());
+  Announcement a{"A", {"R"}, true, 0, ""};
+  a.held_up = {{"stages", 70, kWhy}};
+  currency_.take_owners({{"R", {}, true, 0, ""}, a});
+  EXPECT_TRUE(currency_.told_held_up("A").contains("stages"));
+  exchange(5, 0, {}, 0s, {{"A", {"pools", 7, ""}}, {"B", {"pools", 7, ""}}});
+  EXPECT_EQ(currency_.told_held_up("A"), (HeldUpCollections{{"pools", {clock_.steady() - 7s, ""}}}));
+  EXPECT_TRUE(currency_.told_held_up("B").empty()) << "it does not announce it";
+}
+
+TEST_F(CurrencyTest, WhatIsHeldUpOfDoubtfulReplicasStaysSo) {
+  exchange(5, 0, {}, 0s, {{"A", {"stages", 70, kWhy}}});
+  store(5);
+  doubtful_.insert("A");
+  clock_.advance(10s);
+  exchange(6);
+  store(6);
+  EXPECT_EQ(held_up("A"), "stages 80 answers 500");
+}
+
+TEST(HeldUp, WhatIsSaidTwiceIsAsOldAsTheOlderWord) {
+  const env::SteadyTime now{1h};
+  const HeldUpCollections one{{"a", {now, "x"}}, {"b", {now - 5s, "x"}}, {"c", {now, "x"}}, {"d", {{}, "x"}}};
+  const HeldUpCollections other{{"b", {now, "y"}}, {"c", {{}, "y"}}, {"d", {now, "y"}}, {"e", {now, "y"}}};
+  const HeldUpCollections both{
+      {"a", {now, "x"}}, {"b", {now - 5s, "x"}}, {"c", {{}, "x"}}, {"d", {{}, "x"}}, {"e", {now, "y"}}};
+  EXPECT_EQ(older_of(one, other), both);
+}
+
 // ---- over restarts
 
 class PositionTest : public ::testing::Test {
@@ -272,6 +368,25 @@ TEST_F(PositionTest, AgesGoOnOverARestart) {
   EXPECT_EQ(loaded.follows, position_.follows);
   EXPECT_TRUE(loaded.announced[1].in_touch);
   EXPECT_FALSE(loaded.announced[2].in_touch);
+}
+
+TEST_F(PositionTest, WhatIsHeldUpStaysAsOldAsItIsOverARestart) {
+  const env::SteadyTime now = clock_.steady();
+  position_.held_up = {{"A", {{"stages", {now - 70s, "answers 500"}}, {"pools", {std::nullopt, ""}}}},
+                       {"B", {{"stages", {now - 80s, ""}}}}};
+  save();
+  store::Batch batch;
+  batch.secrets.push_back(keeper_change("B", "R2"));
+  ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  clock_.advance(100s);
+  clock_.restart();
+  const SavedPosition loaded = load_position(*store_->snapshot(), "R", clock_);
+  EXPECT_EQ(loaded.held_up,
+            (HeldUpOwners{
+                {"A", {{"stages", {clock_.steady() - 170s, "answers 500"}}, {"pools", {std::nullopt, ""}}}}}))
+      << "of what another stream wrote since it says nothing";
+  clock_.set_wall_by(-1h);
+  EXPECT_EQ(load_position(*store_->snapshot(), "R", clock_).held_up.at("A").at("stages").as_of, std::nullopt);
 }
 
 TEST_F(PositionTest, NobodyKnowsTheAgesWhenTheClockWasSetBack) {

@@ -343,6 +343,12 @@ export interface HaPassiveState {
   electable: boolean;
 }
 
+export interface HeldUpCollection {
+  /** seconds, as Age of its owner */
+  Age: number;
+  Reason: string;
+}
+
 export interface HistoryEntry {
   Time: string;
   Commit: number;
@@ -529,6 +535,8 @@ export interface OwnerConnection {
   Age: number;
   /** the manager on the way that does not tell how old its own copy is: the truth may be older than Age */
   AgeUntoldBy?: string;
+  /** collections that cannot be read where they come from and are older than Age, by prefix */
+  HeldUp?: Record<string, HeldUpCollection>;
   /** seconds: while all is well Age stays below this */
   Resolution: number;
   NextHop: string;
