@@ -98,12 +98,23 @@ env::Task<std::string> lease_holder(Api& api) {
   co_return model::text_member(model::object_member(marker->get_object(), "Params"), kLeaseHolder);
 }
 
-/// Of the portal that is installed there; "" when none is.
+/// "" when there is none.
+env::Task<std::string> text_of_file(Api& api, std::string path) {
+  Result<Answer> answer = co_await api.ask(client::get_files(std::move(path)));
+  co_return answer && answer->status == 200 ? std::move(answer->body) : "";
+}
+
+/// Of the portal that is installed there; "" when none is. Packages say it in one of two files.
 env::Task<std::string> ux_version(Api& api) {
   constexpr size_t kLongest = 100;
-  const Result<Answer> answer = co_await api.ask(client::get_files("ux/version"));
-  if (!answer || answer->status != 200) co_return "";
-  std::string version(trimmed(answer->body));
+  const std::string described = co_await text_of_file(api, "ux/ux-version.json");
+  std::string version;
+  if (const auto object = model::read_object(described)) version = model::text_member(*object, "version");
+  if (version.empty()) {
+    version = co_await text_of_file(api, "ux/version");
+    version.resize(std::min(version.find_first_of("\r\n"), version.size()));
+  }
+  version = trimmed(version);
   co_return version.size() > kLongest || !is_valid_utf8(version) ? "" : version;
 }
 
