@@ -26,6 +26,8 @@ SMALL = dataclasses.replace(
     versions.VERSIONS["4.8"], plugin_types={},
     prefixes=("bootenvs", "machines", "profiles", "stages", "users", "roles", "preferences", "interfaces", "plugins",
               "plugin_providers"))
+SMALL_ONES = [dataclasses.replace(one, plugin_types={}, prefixes=tuple(
+    prefix for prefix in SMALL.prefixes if prefix in one.prefixes)) for one in versions.VERSIONS.values()]
 WALK = {"manager/walk-interval": 10}
 # A loss is seen by the walk that begins after it: the rest of one walk, and the next.
 TWO_WALKS = 35
@@ -226,9 +228,10 @@ def change_at_random(server, history, chance, rounds, pause):
 
 
 def survives(site, groups, seed):
-    """All of these servers converge after their faults, and show nothing wrong meanwhile."""
+    """All of these servers, of every version, converge after their faults, and show nothing wrong meanwhile."""
     chance = random.Random(seed)
-    servers = [foreign(site, f"F{number}", SMALL, machines=30, seed=seed + number) for number in range(len(groups))]
+    servers = [foreign(site, f"F{number}", SMALL_ONES[(number + seed) % len(SMALL_ONES)], machines=30, seed=seed + number)
+               for number in range(len(groups))]
     manager = manager_of(site, *servers, **WALK)
     histories, changes = [], []
     for server, faults in zip(servers, groups):
@@ -559,6 +562,131 @@ def test_a_collection_that_cannot_be_read_holds_up_no_other(site, fault):
     wait_until("it is current", lambda: int(manager.call("GET", "stages?Endpoint=F").headers["X-Mullion-Age"]) <= 3)
 
 
+class Truth(threading.Thread):
+    """Reads the stages of F at every level, and what they say of their age: while they show the old state it must be at least
+    as long ago as that state was replaced."""
+
+    def __init__(self, *levels):
+        super().__init__(daemon=True)
+        self.levels, self.replaced, self.over = levels, None, threading.Event()
+        self.wrong, self.reads = [], 0
+
+    def run(self):
+        while not self.over.wait(.1):
+            for level in self.levels:
+                begun = time.monotonic()
+                try:
+                    answer = level.call("GET", "stages?Endpoint=F&Name=s1", timeout=5)
+                except requests.RequestException:
+                    continue  # it is being restarted
+                if answer.status_code != 200 or not answer.json() or self.replaced is None:
+                    continue
+                self.reads += 1
+                if answer.json()[0]["Description"] == "old" and int(answer.headers["X-Mullion-Age"]) < begun - self.replaced:
+                    self.wrong.append((level.name, answer.headers["X-Mullion-Age"], begun - self.replaced))
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        return self.wrong
+
+
+def age_of(level, collection):
+    return int(level.call("GET", f"{collection}?Endpoint=F").headers["X-Mullion-Age"])
+
+
+def test_what_is_held_up_is_as_old_at_every_level_and_nothing_else_is(site):
+    server = foreign(site, "F", SMALL, machines=3)
+    server.put("stages", {"Name": "s1", "Description": "old"})
+    low = manager_of(site, server, name="R", **WALK)
+    middle = manager_of(site, low, name="S")
+    top = manager_of(site, middle, name="T")
+    levels = (low, middle, top)
+    for level in levels:
+        wait_until(f"{level.name} has it", lambda: level.count("stages", "?Endpoint=F&Name=s1") == 1)
+        wait_until(f"{level.name} is current", lambda: age_of(level, "stages") <= 9)
+    truth = Truth(*levels)
+    truth.start()
+    server.faults.set(fail_share=1, fail_status=500, fail_paths="v3/stages")
+    server.put("stages", {"Name": "s1", "Description": "new"})
+    truth.replaced = time.monotonic()
+
+    def is_said(level):
+        answer = level.call("GET", "stages?Endpoint=F")
+        return answer.headers.get("X-Mullion-Stale", "").startswith("F;age=") and answer
+    for level in levels:
+        wait_until(f"{level.name} says so", lambda: is_said(level), timeout=TWO_WALKS)
+        wait_until(f"{level.name} says why", lambda: "stages cannot be read" in level.get("endpoints/F")["Meta"].get(
+            "mullion/followed-troubles", ""), timeout=TWO_WALKS)
+    wait_until("they are older than anything else", lambda: age_of(top, "stages") > 12)
+    for number, level in enumerate(levels, 1):
+        refused = expect(503, level.call("GET", "stages?Endpoint=F", headers={"X-Mullion-Max-Age": "12"}))
+        assert "stages cannot be read there: stages answers 500" in refused.text
+        expect(503, level.call("HEAD", "stages?Endpoint=F", headers={"X-Mullion-Max-Age": "12"}))
+        told = {one["Endpoint"]: one for one in level.get("connections")}["F"]
+        assert told["Age"] <= 3 * number + 1 and told["InTouch"]
+        assert told["HeldUp"]["stages"]["Age"] > 12 and "stages answers 500" in told["HeldUp"]["stages"]["Reason"]
+        for collection in ("machines", "profiles"):
+            wait_until(f"{collection} are young", lambda: age_of(level, collection) <= 3 * number, timeout=5)
+            assert "X-Mullion-Stale" not in level.call("GET", f"{collection}?Endpoint=F").headers
+    # Events of what cannot be read make nothing else old.
+    for number in range(4):
+        server.put("stages", {"Name": "s2", "Description": str(number)})
+        time.sleep(.5)
+    assert age_of(low, "machines") <= 3
+    for level in (middle, top, low):  # each of them forgets what it has in memory
+        level.kill()
+        level.start()
+    for level in levels:
+        wait_until(f"{level.name} follows again", lambda: age_of(level, "machines") <= 9)
+    server.faults.clear()
+    for level in levels:
+        wait_until(f"{level.name} shows it", lambda: level.get("stages/s1")["Description"] == "new", timeout=TWO_WALKS)
+        wait_until(f"{level.name} calls it current", lambda: age_of(level, "stages") <= 9)
+        assert "HeldUp" not in {one["Endpoint"]: one for one in level.get("connections")}["F"]
+    assert truth.stop() == [] and truth.reads > 50
+    assert differences(server, top, collections=("stages",)) == []
+
+
+def test_one_object_that_cannot_be_read_makes_its_collection_old_and_no_other(site):
+    server = foreign(site, "F", SMALL, machines=3)
+    server.put("stages", {"Name": "s1", "Description": "old"})
+    manager = manager_of(site, server, **{"manager/walk-interval": 300})
+    wait_until("it is current", lambda: age_of(manager, "stages") <= 3)
+    truth = Truth(manager)
+    truth.start()
+    server.faults.set(fail_share=1, fail_status=500, fail_paths="stages/s1")
+    server.put("stages", {"Name": "s1", "Description": "new"})
+    truth.replaced = time.monotonic()
+    wait_until("its collection grows old", lambda: age_of(manager, "stages") >= 6)
+    assert age_of(manager, "machines") <= 3
+    wait_until("the list is asked for, long before the next walk", lambda: manager.get("stages/s1")["Description"] == "new",
+               timeout=60)
+    wait_until("it is current", lambda: age_of(manager, "stages") <= 3)
+    assert truth.stop() == [] and truth.reads > 20
+
+
+def test_a_list_that_is_not_found_says_nothing_of_what_was_in_it(site):
+    server = foreign(site, "F", SMALL, machines=3)
+    manager = manager_of(site, server, **WALK)
+    with server.faults.on(fail_share=1, fail_status=404, fail_paths="v3/machines"):
+        wait_until("it is said", lambda: "machines cannot be read" in manager.get("endpoints/F")["Meta"].get(
+            "mullion/followed-troubles", ""), timeout=TWO_WALKS)
+        assert manager.count("machines", "?Endpoint=F") == 3 and age(manager) > 3
+    wait_until("they are current again", lambda: age(manager) <= 3, timeout=TWO_WALKS)
+
+
+def test_a_demand_finer_than_what_can_be_known_is_refused_by_every_level(site):
+    server = foreign(site, "F", machines=1)
+    low = manager_of(site, server, name="R")
+    top = manager_of(site, low, name="T")
+    for level, smallest in ((low, 3), (top, 6)):
+        wait_until(f"{level.name} is current", lambda: level.count("machines", "?Endpoint=F") == 1 and age_of(
+            level, "machines") <= smallest)
+        refused = expect(503, level.call("GET", "machines?Endpoint=F", headers={"X-Mullion-Max-Age": "0"}))
+        assert f"X-Mullion-Max-Age below {smallest} is finer than what can be known" in refused.json()["Messages"][0]
+
+
 def test_a_write_while_nobody_follows_is_pending(site):
     server = foreign(site, "F", machines=1)
     manager = manager_of(site, server)
@@ -689,6 +817,39 @@ def test_events_without_end_cost_requests_now_and_then(site):
     wait_same(server, manager, collections=("profiles", "machines"))
 
 
+def test_a_websocket_that_floods_ends_alone(site):
+    """A frame that is announced with 2^62 bytes is not waited for."""
+    server, other = foreign(site, "F", machines=2), foreign(site, "G", machines=1, seed=2)
+    manager = manager_of(site, server, other)
+    for one in list(server._sockets):
+        one.stream.send_bytes(bytes([0x81, 127]) + (1 << 62).to_bytes(8, "big") + b"x" * 1000)
+    wait_until("it is cut", lambda: "connection ended endpoint=F" in manager.log(), timeout=5)
+    other.put("machines", {"Uuid": uuid_of(other), "Description": "as ever"})
+    wait_same(other, manager, collections=("machines",), timeout=5)
+    server.put("machines", {"Uuid": uuid_of(server), "Description": "after"})
+    wait_same(server, manager, collections=("machines",), timeout=30)
+
+
+@pytest.mark.parametrize("faults", [{"cut_body": 1}, {"fail_share": 1, "fail_status": 502}])
+def test_what_is_forwarded_to_a_server_that_answers_rubbish_fails_alone(site, faults):
+    server, other = foreign(site, "F", machines=2), foreign(site, "G", machines=1, seed=2)
+    manager = manager_of(site, server, other)
+    path = f"machines/{uuid_of(server)}"
+    with server.faults.on(**faults, fail_paths="machines/"):
+        for method, target, body in (("GET", f"/F/api/v3/{path}", None), ("PATCH", path, describe("x")), ("DELETE", path, None)):
+            begun = time.monotonic()
+            try:
+                answer = manager.call(method, target, body, timeout=20)
+            except requests.exceptions.ChunkedEncodingError:
+                continue  # it was cut where the server cut it
+            assert answer.status_code in (502, 503) and time.monotonic() - begun < 15, (method, answer.status_code)
+            if answer.status_code == 503:
+                assert answer.headers["X-Mullion-Unreachable"].startswith("F;") and "F" in answer.json()["Messages"][0]
+        expect(200, manager.call("PATCH", f"machines/{uuid_of(other)}", describe("as ever")))
+    expect(201, manager.call("POST", "/F/api/v3/machines", {"Name": "after"}))
+    wait_same(server, manager, collections=("machines",), timeout=60)
+
+
 # -- writes
 
 def write_everything(manager, path, check):
@@ -774,6 +935,20 @@ def test_nothing_is_pending_that_replicas_never_hold(site, collection, body):
     manager = manager_of(site, server)
     answer = expect(201, manager.call("POST", f"/F/api/v3/{collection}", body))
     assert "X-Mullion-Pending" not in answer.headers
+
+
+def test_an_action_of_which_nothing_is_heard_in_time_is_pending(site):
+    server = foreign(site, "F", machines=2)
+    key = uuid_of(server)
+    server.actions["machines", "rename"] = lambda thing, _: server.put(
+        "machines", {"Uuid": thing["Uuid"], "Description": "by an action"}) and "done"
+    manager = manager_of(site, server)
+    server.faults.set(silent_websocket=True)
+    begun = time.monotonic()
+    answer = expect(200, manager.call("POST", f"machines/{key}/actions/rename", {}))
+    assert answer.headers["X-Mullion-Pending"] == "F" and 1.9 < time.monotonic() - begun < 5
+    server.faults.clear()
+    wait_until("it comes", lambda: manager.get(f"machines/{key}")["Description"] == "by an action", timeout=30)
 
 
 def test_writes_are_read_back_while_everything_is_read_again(site):
@@ -1101,6 +1276,24 @@ def test_never_more_requests_at_once_than_are_allowed(site, given, most):
     assert 1 <= server.max_concurrent <= most
 
 
+def test_a_server_that_answers_late_is_as_old_as_it_is(site):
+    """Its websocket is as ever: what counts is that nothing which it told of is missing."""
+    server = foreign(site, "F", SMALL, machines=2)
+    server.put("stages", {"Name": "s1", "Description": "old"})
+    manager = manager_of(site, server)
+    wait_until("it is current", lambda: age_of(manager, "stages") <= 3)
+    truth = Truth(manager)
+    truth.start()
+    server.faults.set(answer_delay=8, fail_paths="v3/stages")
+    server.put("stages", {"Name": "s1", "Description": "new"})
+    truth.replaced = time.monotonic()
+    wait_until("it grows old", lambda: age_of(manager, "stages") >= 5, timeout=8)
+    assert manager.status("F") == "Connected"
+    wait_until("it comes", lambda: manager.get("stages/s1")["Description"] == "new")
+    wait_until("it is current", lambda: age_of(manager, "stages") <= 3, timeout=20)
+    assert truth.stop() == []
+
+
 def test_at_rest_it_costs_one_websocket(site):
     server = foreign(site, "F", machines=100)
     manager = manager_of(site, server)
@@ -1133,7 +1326,7 @@ def test_a_walk_costs_what_is_stated(site):
         begins = [at for at, one in enumerate(asked) if one.path.endswith("/objects")]
         return [asked[begin:end] for begin, end in zip(begins[1:], begins[2:])]
     walk = wait_until("a whole walk", walks)[0]
-    assert len(walk) <= 11 + 2 * len(SMALL.prefixes), [one.path for one in walk]
+    assert len(walk) <= 12 + 2 * len(SMALL.prefixes), [one.path for one in walk]
     pages = [one.time for one in walk if "sort=Key" in one.path]
     assert all(later - earlier > .9 for earlier, later in zip(pages, pages[1:])), "one a second"
 
@@ -1284,6 +1477,45 @@ def test_who_configures_a_server_stands_there(site):
     wait_until("the lease is given back", lambda: lease not in {row["Name"] for row in server.objects("profiles")})
 
 
+def test_two_managers_over_one_server_take_turns(site):
+    """Writing takes its time there: whoever comes second finds the other's name, waits, and does its own later."""
+    server = foreign(site, "F", "4.17")
+    managers = [manager_of(site, server, name=name) for name in ("R1", "R2")]
+    preferences = ("knownTokenTimeout", "unknownTokenTimeout")
+    waited = set()
+    with server.faults.on(answer_delay=3, fail_paths="v3/prefs"):
+        for manager, name in zip(managers, preferences):
+            want(manager, "F", Prefs={name: "1234"})
+
+        def one_waits():
+            for manager, other in zip(managers, ("R2", "R1")):
+                if any(f"configured by {other}" in error for error in manager.get("endpoints/F").get("Errors") or []):
+                    waited.add(manager.name)
+            return waited
+        wait_until("one of them waits for the other", one_waits)
+    wait_until("both are done", lambda: all(Client(server).get("prefs")[name] == "1234" for name in preferences), timeout=90)
+    for manager in managers:
+        applied(manager, "F", timeout=90)
+    wait_until("the marker is gone", lambda: "mullion-configuration-lease" not in {
+        row["Name"] for row in server.objects("profiles")}, timeout=90)
+
+
+def test_an_account_that_may_not_write_profiles_configures_without_the_marker(site):
+    server = foreign(site, "F")
+    server.put("roles", {"Name": "few", "Claims": [
+        {"scope": "profiles", "action": "list,get", "specific": "*"},
+        {"scope": "users,roles,tenants,machines,info,objects,preferences,prefs,contents,plugin_providers,plugins,bootenvs,"
+                  "stages,interfaces,files,isos,system", "action": "*", "specific": "*"}]})
+    server.add_user("reader", "secret", ["few"])
+    manager = site.start("M")[0].become_manager()
+    expect(200, manager.add_endpoint(server, user="reader", password="secret"))
+    manager.wait_status("F", "Connected")
+    want(manager, "F", Prefs={"knownTokenTimeout": "1234"})
+    wait_until("it is as declared", lambda: Client(server).get("prefs")["knownTokenTimeout"] == "1234")
+    applied(manager, "F")
+    assert "mullion-configuration-lease" not in {row["Name"] for row in server.objects("profiles")}
+
+
 def test_a_server_is_upgraded_by_its_own_package_and_never_by_ours(site):
     server = foreign(site, "F")
     manager = manager_of(site, server)
@@ -1332,4 +1564,11 @@ def test_sets_travel_to_a_manager_of_another_make(site):
     there = wait_until("the set is there", lambda: [row for row in Client(middle).get("version_sets")
                                                     if row["Id"] == "from-above"])
     assert there[0]["Prefs"] == {"knownTokenTimeout": "55"} and there[0]["Meta"]["mullion/from"] == "M"
+
+    def sets_there():
+        return {row["Id"]: row["Prefs"] for row in Client(middle).get("version_sets")}
+    top.patch("version_sets/from-above", ("replace", "/Prefs/knownTokenTimeout", "66"))
+    wait_until("a change follows", lambda: sets_there()["from-above"] == {"knownTokenTimeout": "66"})
+    top.patch("endpoints/A", ("replace", "/VersionSets", []))
+    wait_until("it is taken back", lambda: "from-above" not in sets_there())
     assert top.get("endpoints/R")["Meta"]["mullion/followed-resolution"] == "3"

@@ -40,7 +40,7 @@ FAULTS = {
     "restart_pause": (0.3, "seconds that a restart by a fault takes"),
     # answers
     "fail_share": (0, "share of requests answered with fail_status"),
-    "fail_status": (503, "500 to 599, or 429"),
+    "fail_status": (503, "500 to 599, 429, or 404"),
     "fail_paths": ("", "only paths that this regular expression finds fail, are cut, are slow and so on"),
     "retry_after": (None, "the header Retry-After of failed requests, in seconds"),
     "cut_body": (0, "share of answers that end in the middle of their body"),
