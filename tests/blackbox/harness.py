@@ -30,8 +30,13 @@ USER, PASSWORD = "rocketskates", "r0cketsk8ts"
 PATIENCE = 60.0
 # How managers follow what they attach: "events" for the tests that run a second time as if endpoints were of another make.
 FOLLOWING = {"manager/follow": "events"} if os.environ.get("MULLION_FOLLOW") == "events" else {}
-# Promises that need the stream: resuming by difference, one visible step, ages and identities of what lies behind a hop.
-by_stream_only = pytest.mark.skipif(bool(FOLLOWING), reason="endpoints that are followed by events do not promise it")
+# Between two servers of ours, where only what lies below is to be followed by its public API.
+BY_STREAM = {"manager/follow": "auto"}
+
+
+def by_stream_only(reason):
+    """Not again with endpoints that are followed by their public API, because of this: what they do not promise."""
+    return pytest.mark.skipif(bool(FOLLOWING), reason=reason)
 
 
 def wait_until(what, condition, timeout=PATIENCE, pause=0.02):
@@ -224,9 +229,9 @@ class Server:
                   **FOLLOWING, **more}
         return self.call("POST", "plugins/manager/actions/addEndpoint", params)
 
-    def attach(self, *endpoints, url=None):
+    def attach(self, *endpoints, url=None, **more):
         for endpoint in endpoints:
-            expect(200, self.add_endpoint(endpoint, url))
+            expect(200, self.add_endpoint(endpoint, url, **more))
         for endpoint in endpoints:
             self.wait_status(endpoint.id, "Connected")
         return self

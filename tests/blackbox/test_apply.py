@@ -427,7 +427,7 @@ def test_a_full_disk_at_the_endpoint(site):
     applied(m)
 
 
-@by_stream_only  # of the other way: test_existing_servers.py
+@by_stream_only("the endpoint holds no lease then: test_who_configures_a_server_stands_there")
 def test_two_managers_over_one_endpoint(site):
     a, r1, r2 = site.start("A", "R1", "R2")
     for manager in (r1, r2):

@@ -7,6 +7,8 @@ from harness import PASSWORD, USER, expect, wait_until
 
 WRITERS = 32
 EACH = 8
+# About managers, so again with endpoints that are followed by their public API.
+FOLLOWED_TOO = ("test_parameters_and_patches_of_one_machine_are_all_done",)
 
 
 def together(work):

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 import harness
-from harness import FOLLOWING, PASSWORD, USER, by_stream_only, expect, wait_equal, wait_until
+from harness import BY_STREAM, FOLLOWING, PASSWORD, USER, by_stream_only, expect, wait_equal, wait_until
 
 
 def machines_of(server, owner):
@@ -46,7 +46,7 @@ def test_a_cut_is_followed_by_the_difference_alone(site):
     assert samples['mullion_replication_received_bytes_total{endpoint="A"}'] - received < 20_000
 
 
-@by_stream_only
+@by_stream_only("there is no log to resume from: everything is walked through, and no copy is counted")
 @pytest.mark.parametrize("who", ["A", "M"])
 def test_restarts_are_followed_by_the_difference_alone(site, who):
     leaf, manager = site.start("A", "M")
@@ -67,7 +67,7 @@ def test_restarts_are_followed_by_the_difference_alone(site, who):
     assert copies == (1 if who == "A" else 0), "the first copy only; counters begin anew with the process"
 
 
-@by_stream_only
+@by_stream_only("there is no log, and no copy is counted")
 def test_a_log_that_does_not_reach_back_means_a_full_copy(site):
     leaf = site.server("A", flags=["--log-max-bytes", "100000"]).start()
     manager, = site.start("M")
@@ -132,13 +132,12 @@ def test_the_age_of_a_dark_site_survives_a_restart_of_the_manager(site):
     assert "A;age=" in answer.headers["X-Mullion-Stale"]
 
 
-@by_stream_only
 def test_ages_in_silence_are_never_below_the_truth_at_any_level(site):
     """The line to A is held: nothing breaks, nothing comes. What A does meanwhile is not seen above."""
     leaf, middle, top = site.start("A", "R1", "M1")
     gate = site.gate(leaf)
     middle.become_manager().attach(leaf, url=gate.url)
-    top.become_manager().attach(middle)
+    top.become_manager().attach(middle, **BY_STREAM)
     machine = leaf.create("machines", {"Name": "quiet", "Description": "old"})
     wait_until("the machine arrives", lambda: top.count("machines", f"?Uuid={machine['Uuid']}") == 1)
     gate.hold()
@@ -283,7 +282,7 @@ def test_kill_each_server_while_writes_run(site):
 
 # -- replaced servers, other ways
 
-@by_stream_only
+@by_stream_only("objects are read one by one: not in one visible step")
 def test_a_replaced_leaf_is_taken_over_in_one_step(site):
     servers = harness.mission(site)
     leaf, top = servers["A"], servers["M1"]
@@ -354,7 +353,7 @@ def test_a_diamond_is_followed_once_and_has_a_stand_by(site):
     wait_equal(leaf, left, right, top)
 
 
-@by_stream_only
+@by_stream_only("the public API of a manager tells no certificate of what lies behind it")
 def test_another_server_of_the_same_id_is_no_stand_by(site):
     leaf, left, right, top = site.start("A", "R1", "R2", "M1")
     clone = site.server("A-clone", drp_id="A").start()

@@ -298,7 +298,7 @@ def test_a_plain_server_is_no_manager(mission):
 
 # -- freshness
 
-@by_stream_only  # of the other way: test_existing_servers.py
+@by_stream_only("M1 is told no ages behind R1: test_every_version_is_shown_as_it_is, test_ages_behind_another_makes_manager_are_said_to_be_unknown")
 def test_answers_state_their_age(mission):
     answer = mission["M1"].call("GET", "machines?limit=1")
     assert 1 <= int(answer.headers["X-Mullion-Age"]) <= 6, "3 s for each level, and never 0"
@@ -307,7 +307,7 @@ def test_answers_state_their_age(mission):
     assert "X-Mullion-Age" not in mission["A"].call("GET", "machines?limit=1").headers
 
 
-@by_stream_only  # of the other way: test_existing_servers.py
+@by_stream_only("M1 is told no ages behind R1: test_a_demand_finer_than_what_can_be_known_is_refused_by_every_level")
 def test_a_demand_finer_than_what_can_be_known_is_refused_with_that_reason(mission):
     for name, smallest in (("R1", 3), ("M1", 6)):
         refused = expect(503, mission[name].call("GET", "machines?Endpoint=A", headers={"X-Mullion-Max-Age": "0"}))

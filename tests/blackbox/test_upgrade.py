@@ -29,6 +29,12 @@ from package_key import make_key  # noqa: E402
 
 NEXT = pathlib.Path(os.environ.get("MULLION_NEXT_BINARY", harness.BINARY.resolve().parent / "mullion_next"))
 REPORT = '{"name":"mullion","version":"%s","arch":"amd64","os":"linux"}'
+# About managers, so again with endpoints that are followed by their public API.
+FOLLOWED_TOO = ("test_a_program_on_trial_acts_on_nobody",
+                "test_a_manager_sees_the_new_version",
+                "test_a_version_set_upgrades_the_server_and_goes_on",
+                "test_a_version_set_with_a_broken_server_is_taken_back_and_says_so",
+                "test_a_version_set_brings_the_user_interface")
 
 
 @functools.cache

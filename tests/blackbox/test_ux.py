@@ -26,6 +26,9 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
           "require-trusted-types-for 'script'; trusted-types svelte-trusted-html mullion")
 PROTECTION = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
               "Cross-Origin-Opener-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
+# About managers, so again with endpoints that are followed by their public API.
+FOLLOWED_TOO = ("test_a_page_logs_its_websocket_in_by_a_sub_protocol",
+                "test_refusals_say_who_was_not_reached_and_whether_it_may_have_heard")
 
 
 @pytest.fixture(scope="module")
