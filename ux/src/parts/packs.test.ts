@@ -6,11 +6,13 @@ test('two versions of a pack differ by what people wrote, not by what servers ke
   const before = { meta: {}, sections: { params: { a: { Name: 'a', Schema: { type: 'string' }, Secure: false }, gone: { Name: 'gone' }, same: { Name: 'same', Available: true, Errors: ['x'] } }, old: { x: {} } } };
   const after = { meta: {}, sections: { params: { a: { Name: 'a', Schema: { type: 'integer' }, Description: 'd' }, same: { Name: 'same', Bundle: 'p', Meta: {} }, young: { Name: 'young' } } } };
   expect(packDiff(before, after)).toEqual([
-    { section: 'old', key: 'x', how: 'removed', members: [] },
-    { section: 'params', key: 'a', how: 'changed', members: ['Description', 'Schema'] },
-    { section: 'params', key: 'gone', how: 'removed', members: [] },
-    { section: 'params', key: 'young', how: 'added', members: [] },
+    { section: 'old', key: 'x', how: 'removed', members: [], before: {}, after: {} },
+    { section: 'params', key: 'a', how: 'changed', members: ['Description', 'Schema'], before: { Schema: { type: 'string' } }, after: { Schema: { type: 'integer' }, Description: 'd' } },
+    { section: 'params', key: 'gone', how: 'removed', members: [], before: { Name: 'gone' }, after: {} },
+    { section: 'params', key: 'young', how: 'added', members: [], before: {}, after: { Name: 'young' } },
   ]);
+  const added = packDiff({ meta: {} }, { meta: {}, sections: { templates: { t: { ID: 't', Bundle: 'p', Available: true } }, texts: { x: 'plain' } } });
+  expect(added.map((change) => change.after)).toEqual([{ ID: 't' }, { value: 'plain' }]);
   expect(packDiff({ meta: {} }, { meta: {} })).toEqual([]);
 });
 

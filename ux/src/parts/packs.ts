@@ -14,6 +14,9 @@ export interface PackChange {
   how: 'added' | 'removed' | 'changed';
   /** members that differ */
   members: string[];
+  /** them alone, or all of what came or went; without what servers keep */
+  before: Record<string, unknown>;
+  after: Record<string, unknown>;
 }
 
 const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -26,17 +29,23 @@ function differing(a: unknown, b: unknown): string[] {
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => !STAMPS.has(name) && !same(a[name], b[name]) && !(nothing(a[name]) && nothing(b[name]))).sort();
 }
 
+/** What people wrote of an object; `members`: these alone. */
+function written(object: unknown, members?: readonly string[]): Record<string, unknown> {
+  const all: Record<string, unknown> = isMap(object) ? object : { value: object };
+  return Object.fromEntries(Object.entries(all).filter(([name, value]) => (members ? members.includes(name) : !STAMPS.has(name) && !nothing(value))));
+}
+
 export function packDiff(before: Pack, after: Pack): PackChange[] {
   const changes: PackChange[] = [];
   const [left, right] = [before.sections ?? {}, after.sections ?? {}];
   for (const section of [...new Set([...Object.keys(left), ...Object.keys(right)])].sort()) {
     const [old, young] = [left[section] ?? {}, right[section] ?? {}];
     for (const key of [...new Set([...Object.keys(old), ...Object.keys(young)])].sort()) {
-      if (!(key in old)) changes.push({ section, key, how: 'added', members: [] });
-      else if (!(key in young)) changes.push({ section, key, how: 'removed', members: [] });
+      if (!(key in old)) changes.push({ section, key, how: 'added', members: [], before: {}, after: written(young[key]) });
+      else if (!(key in young)) changes.push({ section, key, how: 'removed', members: [], before: written(old[key]), after: {} });
       else {
         const members = differing(old[key], young[key]);
-        if (members.length > 0) changes.push({ section, key, how: 'changed', members });
+        if (members.length > 0) changes.push({ section, key, how: 'changed', members, before: written(old[key], members), after: written(young[key], members) });
       }
     }
   }
