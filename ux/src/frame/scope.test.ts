@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { emptyQuery } from '../api/filters';
-import { managersOf, scopeIds, scopeLabel, scopePairs } from './scope';
+import { managersOf, onlyOwner, scopeIds, scopeLabel, scopePairs, searchThere } from './scope';
 
 const belowOf = (manager: string) => (manager === 'R2' ? ['R2', 'C', 'D'] : undefined);
 
@@ -22,4 +22,17 @@ test('a filter by endpoint of the person himself wins', () => {
   expect(scopePairs(query, 'endpoints')).toEqual([['Id', 'In(A)']]);
   expect(scopePairs(query, 'preferences')).toEqual([]);
   expect(scopePairs({ ...query, filters: [{ name: 'Endpoint', value: 'B' }] }, 'machines')).toEqual([]);
+});
+
+test.each([
+  ['A', '', 'A'], ['Eq(A)', '', 'A'], ['In(A)', '', 'A'], ['In(A,B)', '', ''], ['Ne(A)', '', ''], ['Re(A)', '', ''], ['', 'B', ''],
+  [undefined, 'A', 'A'], [undefined, 'A,B', ''], [undefined, 'R2/*', ''], [undefined, '', ''], ['A', 'B', 'A'],
+])('Endpoint=%s in the scope of %s is of %s alone', (value, at, wanted) => {
+  const query = { ...emptyQuery(), own: { _at: at ?? '' }, filters: value === undefined ? [] : [{ name: 'Endpoint', value }] };
+  expect(onlyOwner(query)).toBe(wanted);
+});
+
+test('the same list at its owner keeps all other filters, the order and the columns', () => {
+  const query = { ...emptyQuery(), filters: [{ name: 'Endpoint', value: 'A' }, { name: 'Stage', value: 'local' }], sort: 'Name', own: { _at: 'A', _cols: 'Name,Stage', _open: 'A\nweb' } };
+  expect(searchThere(query)).toBe('?Stage=local&sort=Name&_cols=Name,Stage');
 });

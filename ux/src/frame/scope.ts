@@ -1,5 +1,5 @@
 /** The scope of the bar as a filter of the API: `_at=A`, `_at=A,B`, `_at=R2/*` for a manager and all below it. */
-import type { Query } from '../api/filters';
+import { parseValue, toSearch, type Query } from '../api/filters';
 import { GENERIC, TYPES } from '../api/schema';
 import { below } from './below.svelte';
 
@@ -21,6 +21,19 @@ export function scopeLabel(at: string): string {
   const parts = at.split(',');
   const one = (part: string) => (part.endsWith(ALL_BELOW) ? `${part.slice(0, -ALL_BELOW.length)} and below` : part);
   return parts.length <= 2 ? parts.map(one).join(', ') : `${one(parts[0]!)} and ${parts.length - 1} more`;
+}
+
+/** The one endpoint that a list is narrowed to, by its filters or by the scope; empty when there is none or are several. */
+export function onlyOwner(query: Query): string {
+  const filter = query.filters.find((known) => known.name === 'Endpoint')?.value;
+  const { op, args } = filter === undefined ? { op: 'In', args: (query.own['_at'] ?? '').split(',') } : parseValue(filter);
+  const [only = ''] = args;
+  return args.length === 1 && (op === 'Eq' || op === 'In') && !only.endsWith(ALL_BELOW) ? only.trim() : '';
+}
+
+/** The same list at its owner: what narrows it to the owner is not needed there. */
+export function searchThere(query: Query): string {
+  return toSearch({ ...query, filters: query.filters.filter((filter) => filter.name !== 'Endpoint'), own: { ...query.own, _at: '', _open: '', _max: '' } });
 }
 
 /** What is asked beside the filters of the address: nothing where the person filters by endpoint himself. */

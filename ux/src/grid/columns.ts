@@ -15,7 +15,7 @@ export interface Column {
 
 const WIDTHS: Record<string, number> = { boolean: 92, integer: 88, number: 88, time: 168, uuid: 268, ip: 124, cidr: 140, bytes: 96 };
 const NEVER_SHOWN = new Set(['Validated', 'Partial', 'Errors', 'Meta', 'Params', 'CreatedAt', 'CreatedBy', 'LastModifiedBy', 'Documentation', 'Bundle', 'ReadOnly']);
-const NAMED: Record<string, number> = { Name: 240, State: 200, Connection: 168, Compliance: 184, Age: 132, Change: 320 };
+const NAMED: Record<string, number> = { Name: 240, State: 200, Connection: 168, Compliance: 184, Age: 132, Change: 320, Machines: 88, Problem: 280 };
 const LONG = /^(Description|Documentation)$/;
 export const NARROWEST = 56;
 

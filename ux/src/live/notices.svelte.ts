@@ -4,6 +4,8 @@ export interface Notice {
   id: number;
   text: string;
   tone: 'plain' | 'bad';
+  /** where it leads; one with a link stays until it is closed or followed */
+  link?: { href: string; action: string };
 }
 
 const SHOWN_MS = 5000;
@@ -18,10 +20,10 @@ class Notices {
 export const notices = new Notices();
 
 /** For what cannot be seen on the screen anyway. */
-export function notice(text: string, tone: Notice['tone'] = 'plain'): void {
+export function notice(text: string, tone: Notice['tone'] = 'plain', link?: Notice['link']): void {
   const id = ++numbers;
-  notices.list.push({ id, text, tone });
-  setTimeout(() => dismiss(id), SHOWN_MS);
+  notices.list.push({ id, text, tone, ...(link ? { link } : {}) });
+  if (!link) setTimeout(() => dismiss(id), SHOWN_MS);
 }
 
 export function dismiss(id: number): void {

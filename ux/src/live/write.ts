@@ -2,7 +2,10 @@
 import type { Method } from '../api/client';
 import { RequestError } from '../api/errors';
 import { outcomeOfAnswer, outcomeOfProblem, type Outcome } from '../api/outcome';
+import { placeOf } from './arrival';
+import { awaitArrival } from './arrivals.svelte';
 import { ownProblem } from './bridge.svelte';
+import { disk } from './disk.svelte';
 import { begin, end } from './ledger';
 import { announce } from './notices.svelte';
 import { api } from './session.svelte';
@@ -32,14 +35,14 @@ export async function write(asked: Write): Promise<Outcome> {
   } catch (failure) {
     outcome = outcomeOfProblem(failure instanceof RequestError ? failure.problem : ownProblem(failure), asked.method);
   }
-  await end({
-    ...entry,
-    id,
-    outcome: outcome.kind,
-    owner: outcome.kind === 'pending' ? outcome.owner : '',
-    commit: 'commit' in outcome ? outcome.commit : '',
-    message: 'problem' in outcome ? outcome.problem.messages.join('; ') : '',
-  });
+  const message = 'problem' in outcome ? outcome.problem.messages.join('; ') : '';
+  disk.heard('problem' in outcome ? outcome.problem.status : undefined, message);
+  const ended = { ...entry, id, outcome: outcome.kind, owner: outcome.kind === 'pending' ? outcome.owner : '', commit: 'commit' in outcome ? outcome.commit : '', message };
+  await end(ended);
+  if (outcome.kind === 'pending' && outcome.commit) {
+    const place = placeOf(asked.target, outcome.owner, outcome.body);
+    if (place) awaitArrival(outcome.commit, place, outcome.body, () => void end({ ...ended, outcome: 'done' }));
+  }
   announce(`${asked.what}: ${outcome.kind}`, outcome.kind === 'unknown');
   return outcome;
 }

@@ -26,12 +26,14 @@ export interface Endpoint {
   unmanaged: boolean;
   description: string;
   configuredBy: string;
+  /** where its manager reaches it; empty where that is not told */
+  url: string;
 }
 
 /** Members of an Endpoint object that `endpointOf` reads: what a list asks for. */
 export const ENDPOINT_FIELDS = [
   'Id', 'Endpoint', 'ConnectionStatus', 'ConnectionSince', 'DRPVersion', 'VersionSet', 'VersionSets', 'Apply', 'Available', 'Errors',
-  'Actions.Type', 'ActionErrorCount', 'VersionSetsDisabled', 'Description', 'Meta.mullion/configured-by',
+  'Actions.Type', 'ActionErrorCount', 'VersionSetsDisabled', 'Description', 'Meta.mullion/configured-by', 'Params.manager/url',
 ];
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
@@ -59,7 +61,18 @@ export function endpointOf(body: Record<string, unknown>): Endpoint {
     unmanaged: body['VersionSetsDisabled'] === true,
     description: text(body['Description']),
     configuredBy: text(meta['mullion/configured-by']),
+    url: text(((body['Params'] ?? {}) as Record<string, unknown>)['manager/url']),
   };
+}
+
+/** The interface that a server has itself, at the address by which its manager reaches it; empty where that is none. */
+export function ownInterface(url: string, path = ''): string {
+  try {
+    const { protocol, origin } = new URL(url);
+    return protocol === 'https:' ? `${origin}/ux/${path}` : '';
+  } catch {
+    return '';
+  }
 }
 
 // --- state --------------------------------------------------------------------------------------------------------

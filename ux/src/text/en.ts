@@ -136,6 +136,8 @@ export const en = {
   outcome: {
     done: 'done',
     pending: (owner: string) => `written at ${owner}, copy on its way`,
+    arrived: (owner: string) => `done: written at ${owner}, and the copy here has it`,
+    late: (owner: string) => `written at ${owner}, and still not in the copy here`,
     refused: 'refused',
     conflict: 'somebody else changed this meanwhile',
     unreachable: (owner: string) => `${owner || 'The owner'} is not reachable. Nothing was changed.`,

@@ -1,4 +1,5 @@
 /** Events, logs, access, system, me: their main job by keyboard, on real servers. */
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { axe, login, openTab, picture, Server, startBrowser, until } from '../harness';
@@ -155,6 +156,16 @@ test('system: a preference is set, a bad one refused in the server’s words; ce
   await page.keyboard.press('Enter');
   await page.getByText(/Cannot explode/).waitFor();
   expect(await axe(page)).toEqual([]);
+  const [support] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Support file' }).click()]);
+  const collected = JSON.parse(readFileSync(await support.path(), 'utf8')) as { Info: { id: string }; Interface: { elements: number; connection: { state: string } } };
+  expect([collected.Info.id, collected.Interface.elements > 50, collected.Interface.connection.state]).toEqual(['site-a', true, 'live']);
+  // The same figures, while one works.
+  await page.keyboard.press('Control+Shift+P');
+  const figures = page.getByRole('region', { name: 'Figures of this page' });
+  await figures.getByText(/^\d+, longest \d+ ms$/).waitFor();
+  expect(await axe(page)).toEqual([]);
+  await page.keyboard.press('Control+Shift+P');
+  await figures.waitFor({ state: 'detached' });
   await go(page, 'system');
   await page.getByText('Content is loaded').waitFor();
   await picture(page, 'system-light');

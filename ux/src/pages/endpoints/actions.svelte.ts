@@ -4,8 +4,11 @@ import { shellWord } from '../../api/filters';
 import type { Outcome } from '../../api/outcome';
 import { claimSentence } from '../../api/rights';
 import { api, session } from '../../live/session.svelte';
-import { changedCertificate, type Endpoint } from '../../parts/endpoint';
+import { awaited } from '../../parts/awaited.svelte';
+import { changedCertificate, isReached, ownInterface, stateOf, type Endpoint } from '../../parts/endpoint';
+import { estate } from '../../parts/estate.svelte';
 import type { MenuEntry } from '../../parts/Menu.svelte';
+import { pins } from '../../parts/pins.svelte';
 import { objectHref } from '../../router';
 import { writeTo } from '../generic/object.svelte';
 
@@ -34,10 +37,16 @@ export class EndpointActions {
     const update = whyNot('update', id);
     const far = manager !== self;
     const page = objectHref('endpoints', id, far ? manager : '');
+    const own = ownInterface(endpoint.url);
+    const touch = (estate.at(endpoint)?.state ?? stateOf(endpoint)).touch;
+    const out = !isReached(touch) && touch !== 'off';
     const tab = (name: string) => `${page}${page.includes('?') ? '&' : '?'}_tab=${name}`;
     return [
       { label: 'Open', keys: 'Enter', href: page },
       { label: 'Machines there', href: `/ux/machines?Endpoint=${encodeURIComponent(id)}` },
+      { label: 'Its own interface, in another tab', why: own ? '' : 'No address of it is known here', run: () => void window.open(own, '_blank', 'noopener,noreferrer') },
+      { label: pins.has(id) ? 'Do not keep it at hand' : 'Keep it at hand', checked: pins.has(id), run: () => pins.toggle(id) },
+      { label: awaited.has(id) ? 'Do not tell me when it is back' : 'Tell me when it is back', checked: awaited.has(id), why: out || awaited.has(id) ? '' : 'It is in touch', run: () => (awaited.has(id) ? awaited.forget(id) : awaited.add(id)) },
       { label: 'Route', keys: 'l', href: tab('route') },
       { label: 'Plan', href: tab('plan') },
       { label: 'Edit its sets', href: tab('sets') },

@@ -6,6 +6,7 @@ import { follow, ownProblem } from '../../live/bridge.svelte';
 import { escapePattern } from '../../live/socket';
 import type { LiveEvent } from '../../live/protocol';
 import { ageOf, type Age } from '../../live/freshness';
+import { sawObject } from '../../live/seen';
 import { api, session } from '../../live/session.svelte';
 import type { Outcome } from '../../api/outcome';
 import { write, type Write } from '../../live/write';
@@ -69,6 +70,7 @@ export class LiveObject {
       this.age = ageOf(stale[owner] ?? age, 0, !(owner in stale));
       this.body = answer.body;
       this.problem = undefined;
+      sawObject(this.type.prefix, this.key, { name: String(answer.body['Name'] ?? this.key), owner, at: performance.now() });
     } catch (failure) {
       if (number === this.asked) this.problem = failure instanceof RequestError ? failure.problem : ownProblem(failure);
     }
