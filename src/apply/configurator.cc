@@ -136,7 +136,7 @@ Task<void> ConfiguratorImpl::work() {
     const uint64_t seen = replan_->signal().version();
     const ReplanQueue::Work work = replan_->take();
     if (work.empty()) {
-      (void)co_await replan_->signal().wait(seen, std::chrono::hours(1));
+      (void)co_await given_.timers.wait(replan_->signal(), seen, std::chrono::hours(1));
       continue;
     }
     // When it becomes active the connections of all endpoints change, which marks them again.
@@ -144,7 +144,7 @@ Task<void> ConfiguratorImpl::work() {
     const bool planned = co_await env::attempt(kLog, "planning", plan_affected(work));
     if (planned) continue;
     replan_->mark_all();  // which of them were planned is not known
-    const bool slept = co_await env::sleep_for(env::kTryAgain);
+    const bool slept = co_await given_.timers.sleep_for(env::kTryAgain);
     if (!slept) co_return;
   }
 }

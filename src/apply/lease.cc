@@ -87,7 +87,8 @@ void LeaseKeeper::remember(const std::string& text, env::SteadyTime until) {
   if (stored_text(store_) == text) known_ = {text, until};
 }
 
-LeaseKeeper::LeaseKeeper(store::Store& store, const env::Clock& clock) : store_(store), clock_(clock) {
+LeaseKeeper::LeaseKeeper(store::Store& store, const env::Clock& clock, const env::Timers& timers)
+    : store_(store), clock_(clock), timers_(timers) {
   (void)current();  // what an earlier process left counts from now on by the steady clock
 }
 
@@ -125,7 +126,7 @@ env::Task<void> LeaseKeeper::watch(std::function<void()> changed) {
     const uint64_t seen = changed_.version();
     const Result<std::optional<Lease>> read = store::as_result([&] { return current(); });
     if (!read) {
-      co_await changed_.wait(seen, env::kTryAgain);
+      co_await timers_.wait(changed_, seen, env::kTryAgain);
       continue;
     }
     const std::optional<Lease>& lease = *read;
@@ -135,7 +136,7 @@ env::Task<void> LeaseKeeper::watch(std::function<void()> changed) {
       changed();
     }
     const env::Duration left = lease ? lease->until - clock_.wall() : env::Duration(kQuiet);
-    co_await changed_.wait(seen, std::max<env::Duration>(left, std::chrono::milliseconds(1)));
+    co_await timers_.wait(changed_, seen, std::max<env::Duration>(left, std::chrono::milliseconds(1)));
   }
 }
 

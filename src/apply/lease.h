@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/runtime.h"
+#include "env/timers.h"
 #include "store/store.h"
 
 namespace mullion::apply {
@@ -42,7 +43,7 @@ Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view 
 /// process finds a lease that another one left. Thread-safe.
 class LeaseKeeper {
  public:
-  explicit LeaseKeeper(store::Store& store, const env::Clock& clock);
+  LeaseKeeper(store::Store& store, const env::Clock& clock, const env::Timers& timers);
   /// Calls `changed` whenever holder() answers something else, also when a lease runs out. Runs until
   /// cancelled.
   env::Task<void> watch(std::function<void()> changed);
@@ -70,6 +71,7 @@ class LeaseKeeper {
 
   store::Store& store_;
   const env::Clock& clock_;
+  const env::Timers& timers_;
   env::Signal changed_;
   mutable Mutex mutex_;
   mutable std::optional<Known> known_ GUARDED_BY(mutex_);

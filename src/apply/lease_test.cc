@@ -71,13 +71,13 @@ class Keeping : public ::testing::Test {
   env::Runtime runtime_{2};  // the store answers on it: it goes last
   env::TwoHandedClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_memory_store(clock_);
-  LeaseKeeper keeper_{*store_, clock_};
+  LeaseKeeper keeper_{*store_, clock_, env::system_timers()};
   env::TaskGroup tasks_{runtime_.executor(), "test"};
 };
 
 TEST_F(Keeping, OutlivesTheKeeperAndEndsByTheClock) {
   ASSERT_TRUE(run(keeper_.take("R1", 60)));
-  LeaseKeeper restarted(*store_, clock_);
+  LeaseKeeper restarted(*store_, clock_, env::system_timers());
   EXPECT_EQ(restarted.holder(), "R1");
   const Result<Lease> other = run(restarted.take("R2", 60));
   ASSERT_FALSE(other);
@@ -123,7 +123,7 @@ TEST_F(Keeping, WhatAnotherProcessLeftCountsByTheWallClockOnce) {
   ASSERT_TRUE(run(keeper_.take("R1", 60)));
   clock_.advance(seconds(20));
   clock_.restart();
-  LeaseKeeper restarted(*store_, clock_);
+  LeaseKeeper restarted(*store_, clock_, env::system_timers());
   EXPECT_EQ(restarted.holder(), "R1");
   clock_.set_wall_by(1h);
   EXPECT_EQ(restarted.holder(), "R1");
@@ -169,7 +169,7 @@ TEST_F(Keeping, TellsWhenTheHolderChangesAndNotWhenItRenews) {
 
 TEST_F(Keeping, TellsOfTheHolderOnceItCanBeRead) {
   store::FlakyStore flaky(*store_);
-  LeaseKeeper keeper(flaky, clock_);
+  LeaseKeeper keeper(flaky, clock_, env::system_timers());
   ASSERT_TRUE(run(keeper.take("R1", 60)));
   std::atomic<int> told{0};
   flaky.fail(100);

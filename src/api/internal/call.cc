@@ -37,7 +37,7 @@ Services::Services(Dependencies dependencies)
       log_feed(events, tasks),
       job_log_keeper(store, runtime, job_logs, tasks),
       job_log_news(events, job_logs, tasks, timers),
-      lease(store, dependencies.clock),
+      lease(store, dependencies.clock, timers),
       metrics(std::move(dependencies.metrics)) {
   hooks = type_hooks(*this);
   held_read_only = [this](std::string_view type, const std::string& key) {

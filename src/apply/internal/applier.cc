@@ -95,7 +95,7 @@ Applier::Applier(ApplierParts parts)
     : parts_(std::move(parts)),
       memory_(parts_.store),
       limiter_(parts_.concurrency, std::chrono::duration_cast<env::Duration>(kStill / parts_.speed),
-               parts_.clock),
+               parts_.clock, parts_.timers),
       begun_(parts_.clock.steady()),
       tasks_(parts_.runtime.executor(), "apply") {}
 

@@ -622,7 +622,7 @@ TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
 
 TEST(Applying, AHangingPlaceIsLentToOthers) {
   env::Runtime runtime(1);
-  ConcurrencyLimiter limiter(1, std::chrono::milliseconds(40), env::system_clock());
+  ConcurrencyLimiter limiter(1, std::chrono::milliseconds(40), env::system_clock(), env::system_timers());
   auto first = env::run(runtime, limiter.take());
   auto second = env::launch(runtime, limiter.take());
   EXPECT_EQ(second.wait_for(std::chrono::milliseconds(10)), std::future_status::timeout);

@@ -68,7 +68,7 @@ env::Task<std::unique_ptr<ConcurrencyLimiter::Place>> ConcurrencyLimiter::take()
         if (std::unique_ptr<Place> place = place_if_free()) co_return place;
       }
     }
-    co_await changed_.wait(seen, still_ / 4);
+    co_await timers_.wait(changed_, seen, still_ / 4);
   }
 }
 

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "base/mutex.h"
-#include "env/runtime.h"
+#include "env/timers.h"
 
 namespace mullion::apply {
 
@@ -13,8 +13,8 @@ namespace mullion::apply {
 class ConcurrencyLimiter {
  public:
   /// `still`: a place that was not touched for so long is lent to somebody else.
-  ConcurrencyLimiter(size_t most, env::Duration still, const env::Clock& clock)
-      : most_(std::max<size_t>(most, 1)), still_(still), clock_(clock) {}
+  ConcurrencyLimiter(size_t most, env::Duration still, const env::Clock& clock, const env::Timers& timers)
+      : most_(std::max<size_t>(most, 1)), still_(still), clock_(clock), timers_(timers) {}
 
   class Place {
    public:
@@ -43,6 +43,7 @@ class ConcurrencyLimiter {
   const size_t most_;
   const env::Duration still_;
   const env::Clock& clock_;
+  const env::Timers& timers_;
   mutable Mutex mutex_;
   std::list<env::SteadyTime> places_ GUARDED_BY(mutex_);  // when each was touched last
   std::list<int> queue_ GUARDED_BY(mutex_);
