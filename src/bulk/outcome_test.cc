@@ -64,6 +64,8 @@ TEST(Outcomes, AreReadFromAnswers) {
 
 TEST(Outcomes, MessagesAreCutAtWholeCharacters) {
   EXPECT_EQ(kept_message("short"), "short");
+  EXPECT_EQ(kept_message(std::string(300, 'a')), std::string(300, 'a')) << "what fits stays as it is";
+  EXPECT_EQ(kept_message(std::string(301, 'a')), std::string(300, 'a') + "...");
   const std::string cut = kept_message(std::string(299, 'a') + "\xc3\xa9" + std::string(100, 'b'));
   EXPECT_EQ(cut, std::string(299, 'a') + "...");
 }

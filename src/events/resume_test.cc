@@ -282,6 +282,16 @@ TEST_F(Resume, ComesBeforeAnyRegistrationAndWithinTheLimits) {
             "Too many registrations at once: wait for their acknowledgements");
 }
 
+TEST_F(Resume, WhatIsDeregisteredMakesRoomForOthers) {
+  const auto slim = open({.registration_bytes = 20});
+  for (const char* pattern : {"first.create.*", "other.create.*", "third.create.*"}) {
+    slim->register_pattern(pattern);
+    EXPECT_EQ(text(take(*slim, 1).back(), "Action"), "register") << pattern;
+    slim->deregister_pattern(pattern);
+    EXPECT_EQ(text(take(*slim, 1).back(), "Action"), "deregister") << pattern;
+  }
+}
+
 TEST_F(Resume, LooksForOnePlaceOnAConnectionAndOnlySoLong) {
   const auto first = open();
   first->resume("\n*.*.*");

@@ -31,6 +31,7 @@ TEST(PlanFingerprint, TellsSetsApart) {
       R"("Apply":true,"Components":[{"Name":"a","Type":"PP","Version":"v1.0.0"}])",
       R"("Apply":true,"Components":[{"Name":"a","Type":"CP","Version":"v2.0.0"}])",
       R"("Apply":true,"Files":[{"Path":"files/a","Source":"self://files/b"}])",
+      R"("Apply":true,"Files":[{"Path":"files/a","Source":"self://files/b","Explode":true}])",
       R"("Apply":true,"Plugins":[{"Name":"a","Provider":"b"}])"};
   std::set<std::string> words;
   for (const std::string& members : all) {

@@ -55,6 +55,17 @@ TEST_F(SetCacheTest, ASetThatChangesWhileItIsReadDoesNotStay) {
   EXPECT_EQ(sets.merged({"a"}).wanted->prefs.at("x").value, "2");
 }
 
+/// So much changed that the feed forgot what.
+TEST_F(SetCacheTest, WhatWasMissedIsReadAgain) {
+  put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
+  ASSERT_EQ(set_cache_.merged({"a"}).wanted->prefs.at("x").value, "1");
+  put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})");
+  const std::string large(size_t{1} << 20, 'x');
+  for (size_t bytes = 0; bytes < 2 * store::CommitFeed::kCache; bytes += large.size())
+    put("", "b", R"({"Id":"b","Description":")" + large + fmt::format(R"({}"}})", bytes));
+  EXPECT_EQ(set_cache_.merged({"a"}).wanted->prefs.at("x").value, "2");
+}
+
 TEST_F(SetCacheTest, LayeredSetsCountAndBadOnesAreTold) {
   put(std::string(store::kLayered), "packed",
       R"({"Id":"packed","Apply":true,"Files":[{"Path":"files/x","Source":"self://files/src"}]})");
