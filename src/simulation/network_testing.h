@@ -124,6 +124,7 @@ struct Call {
   Listener* from = nullptr;
   Listener* to = nullptr;
   uint64_t from_life = 0, to_life = 0;
+  Duration sent{0};
   std::string method, target, text;
   net::Headers headers;
   bool wants_stream = false;
@@ -205,6 +206,7 @@ class Network {
     call->from = &from;
     call->to = &to;
     call->from_life = from.life();
+    call->sent = world_.now();
     calls_.push_back(call);
     const Way& path = way(from, to);
     if (path.refused) {
@@ -280,6 +282,7 @@ class Network {
       request.headers = call->headers;
       request.headers.set("Content-Length", std::to_string(call->text.size()));
       request.id = "of-" + call->from->name();
+      request.headers.set("X-Simulated-Sent", std::to_string(call->sent.count()));
       const net::BodySourcePtr body = net::body_from_string(call->text);
       request.body = body.get();
       const net::Handler handler = call->to->handler();

@@ -49,45 +49,52 @@ struct Wanted {
   const Shape* shape = nullptr;  // null: by the seed
   bool faults = true;
   bool told = false;
+  /// Until all faults are over; how long everything may take to be equal afterwards.
+  Duration busy = 20s, healing = 60s;
 };
 
 class Scenario {
  public:
-  /// Until all faults are over; how long everything may take to be equal afterwards.
-  static constexpr Duration kBusy = 20s, kHealing = 60s, kQuiet = 4s;
+  static constexpr Duration kQuiet = 4s;
 
   explicit Scenario(uint64_t seed, const Wanted& wanted = {})
-      : world_(seed, wanted.told), dice_(seed), network_(world_, seed), truth_(world_) {
+      : busy_(wanted.busy),
+        healing_(wanted.healing),
+        world_(seed, wanted.told),
+        dice_(seed),
+        network_(world_, seed),
+        truth_(world_) {
     SeededChance::begin(seed);
     shape_ = wanted.shape != nullptr ? wanted.shape : &shapes()[dice_.below(shapes().size())];
     wild_ = wanted.faults ? dice_.below(4) : 0;
     log_bytes_ = dice_.chance(30) ? 4000 : 64000;
-    for (const std::string& name : shape_->servers)
-      servers_.emplace(name,
-                       std::make_unique<Server>(world_, network_, truth_, name, dice_.next(), log_bytes_));
     world_.after_step = [this](Host& host) { look_at(static_cast<Server&>(host)); };
   }
 
-  ~Scenario() {
+  virtual ~Scenario() {
     for (const auto& [name, server] : servers_) {
       if (server->alive()) server->kill(true);
     }
   }
 
   Outcome run() {
+    make_servers();
     for (const auto& [above, below] : shape_->attached) servers_.at(above)->be_manager(true);
     for (const auto& [above, below] : shape_->attached) attach_soon(above, below, dice_.between(0ms, 2s));
     world_.after(1s, nullptr, [this] { client_turn(); });
     if (wild_ > 0) world_.after(2s, nullptr, [this] { fault_turn(); });
-    run_until(kBusy);
+    begin_more();
+    run_until(busy_);
     heal();
+    heal_more();
     const Duration healing = world_.now();
     std::string missing = "not looked at";
-    while (!missing.empty() && truth_.breach().empty() && world_.now() < healing + kHealing) {
+    while (!missing.empty() && truth_.breach().empty() && world_.now() < healing + healing_) {
       run_until(world_.now() + 1s);
       missing = what_is_missing();
+      if (missing.empty()) missing = what_else_is_missing();
     }
-    if (!missing.empty()) truth_.fail(fmt::format("not equal after {} s: {}", kHealing / 1s, missing));
+    if (!missing.empty()) truth_.fail(fmt::format("not equal after {} s: {}", healing_ / 1s, missing));
     const Duration healed = world_.now() - healing;
     if (truth_.breach().empty()) be_quiet();
     look_back();
@@ -104,7 +111,52 @@ class Scenario {
     return out;
   }
 
+ protected:
+  // What scenarios that are about more than objects add.
+  virtual std::vector<std::unique_ptr<Part>> parts_of(const std::string&) { return {}; }
+  virtual void begin_more() {}
+  virtual void look_closer(Server&) {}
+  virtual bool may_be_set(const Server&) { return true; }
+  virtual void heal_more() {}
+  /// Why it is not over yet; empty when it is.
+  virtual std::string what_else_is_missing() { return ""; }
+
+  World& world() { return world_; }
+  Truth& truth() { return truth_; }
+  const Shape& shape() const { return *shape_; }
+  Server& server(const std::string& name) { return *servers_.at(name); }
+  Duration busy() const { return busy_; }
+  bool is_wild() const { return wild_ > 0; }
+
+  /// Undone after a while, and at the end of all faults at the latest.
+  void until(Duration duration, const std::function<void()>& undo) {
+    const auto wanted = std::make_shared<std::function<void()>>(undo);
+    undone_.push_back(wanted);
+    world_.after(
+        duration, nullptr,
+        [this, raw = wanted.get()] {
+          const auto found = std::ranges::find(undone_, raw, [](const auto& one) { return one.get(); });
+          const auto held = *found;
+          undone_.erase(found);
+          (*held)();
+        },
+        std::weak_ptr<void>(wanted));
+  }
+
+  void lose_answers(const Server& up, const Server& down, Duration duration) {
+    world_.tell("fault: {} loses answers of {}", up.name(), down.name());
+    network_.way(up, down).lost_answers = 50;
+    until(duration, [this, &up, &down] { network_.way(up, down).lost_answers = 0; });
+  }
+
  private:
+  void make_servers() {
+    for (const std::string& name : shape_->servers) {
+      const uint64_t seed = dice_.next();
+      servers_.emplace(
+          name, std::make_unique<Server>(world_, network_, truth_, name, seed, log_bytes_, parts_of(name)));
+    }
+  }
   void run_until(Duration end) {
     while (truth_.breach().empty() && world_.step(end)) continue;
   }
@@ -121,6 +173,7 @@ class Scenario {
       const auto age = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(fresh.age_seconds));
       truth_.holds(server.name(), fresh.owner, world_.now() - age);
     }
+    look_closer(server);
   }
 
   // ---- clients
@@ -132,7 +185,7 @@ class Scenario {
   };
 
   void client_turn() {
-    if (world_.now() >= kBusy) return;
+    if (world_.now() >= busy_) return;
     write_something();
     world_.after(dice_.between(20ms, 600ms), nullptr, [this] { client_turn(); });
   }
@@ -223,7 +276,7 @@ class Scenario {
   Server& some_server() { return *servers_.at(dice_.one_of(shape_->servers)); }
 
   void fault_turn() {
-    if (world_.now() >= kBusy) return;
+    if (world_.now() >= busy_) return;
     ++faults_;
     some_fault();
     const Duration longest = wild_ == 1 ? 6s : wild_ == 2 ? 3s : 1s;
@@ -252,9 +305,7 @@ class Scenario {
         network_.cut(up, down);
         return until(long_time, [this, &up, &down] { network_.way(up, down).refused = false; });
       case 5:
-        world_.tell("fault: {} loses answers of {}", above, below);
-        network_.way(up, down).lost_answers = 50;
-        return until(long_time, [this, &up, &down] { network_.way(up, down).lost_answers = 0; });
+        return lose_answers(up, down, long_time);
       case 6:
         return make_slow(up, down, long_time);
       case 7:
@@ -294,6 +345,7 @@ class Scenario {
     });
   }
   void set_clock(Server& server) {
+    if (!may_be_set(server)) return;
     const Duration by = dice_.between(-3600s, 3600s);
     world_.tell("fault: the clock of {} is set by {} s", server.name(), by / 1s);
     server.clock().set_wall_by(by);
@@ -347,20 +399,6 @@ class Scenario {
     until(duration, [&server] { server.slow_disk = false; });
   }
 
-  /// Undone after a while, and at the end of all faults at the latest.
-  void until(Duration duration, const std::function<void()>& undo) {
-    const auto wanted = std::make_shared<std::function<void()>>(undo);
-    undone_.push_back(wanted);
-    world_.after(
-        duration, nullptr,
-        [this, raw = wanted.get()] {
-          const auto found = std::ranges::find(undone_, raw, [](const auto& one) { return one.get(); });
-          const auto held = *found;
-          undone_.erase(found);
-          (*held)();
-        },
-        std::weak_ptr<void>(wanted));
-  }
   void heal() {
     world_.tell("all faults are over");
     for (const auto& undo : std::exchange(undone_, {})) (*undo)();
@@ -431,6 +469,7 @@ class Scenario {
     return out;
   }
 
+  const Duration busy_, healing_;
   World world_;
   Dice dice_;
   Network network_;

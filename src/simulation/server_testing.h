@@ -4,16 +4,19 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "env/launch.h"
+#include "manager/endpoint_object.h"
 #include "manager/forward.h"
 #include "manager/manager.h"
 #include "packs/layers.h"
 #include "prefs/preferences.h"
 #include "simulation/network_testing.h"
+#include "simulation/part_testing.h"
 #include "simulation/truth_testing.h"
 #include "store/commit_async.h"
 #include "store/flaky_testing.h"
@@ -28,8 +31,15 @@ struct Heard {
 
 class Server final : public Listener {
  public:
-  Server(World& world, Network& network, Truth& truth, std::string id, uint64_t seed, uint64_t log_bytes)
-      : Listener(std::move(id)), world_(world), network_(network), truth_(truth), dice_(seed), clock_(world) {
+  Server(World& world, Network& network, Truth& truth, std::string id, uint64_t seed, uint64_t log_bytes,
+         std::vector<std::unique_ptr<Part>> parts = {})
+      : Listener(std::move(id)),
+        world_(world),
+        network_(network),
+        truth_(truth),
+        dice_(seed),
+        clock_(world),
+        parts_(std::move(parts)) {
     store::Options options;
     options.clock = &clock_;
     options.log_max_bytes = log_bytes;
@@ -67,7 +77,7 @@ class Server final : public Listener {
                               .layers = *layers_,
                               .preferences = *preferences_,
                               .identity = {.id = name(), .version = "v1"},
-                              .state = [] { return model::EndpointState{.info = model::EndpointInfo{}}; },
+                              .state = [this] { return own_state(); },
                               .own_urls = {Network::url_of(name())},
                               .features = {},
                               .licensed = [] { return true; },
@@ -75,6 +85,8 @@ class Server final : public Listener {
                               .timers = timers_,
                               .chance = [this] { return static_cast<double>(dice_.below(1000)) / 1000; },
                               .dial = network_.dial(*this)});
+    surroundings_.emplace(Surroundings{*this, *runtime_, *store_, *flaky_, *manager_, clock_, timers_});
+    for (const auto& part : parts_) part->begin(*surroundings_);
     manager_->start();
     world_.after(0s, this, [] {});
   }
@@ -89,6 +101,8 @@ class Server final : public Listener {
     world_.forget(*this);
     runtime_->drop_work();
     network_.died(*this);
+    for (const auto& part : parts_) part->end();
+    surroundings_.reset();
     manager_.reset();
     preferences_.reset();
     layers_.reset();
@@ -156,6 +170,21 @@ class Server final : public Listener {
     batch.principal = "user:ann";
     store_->commit(std::move(batch), [](const Result<store::Committed>&) {});
   }
+  /// Changes an own Endpoint object as a client would.
+  void change_endpoint(const std::string& id, std::function<void(boost::json::object&)> change) {
+    (void)env::launch(*runtime_, [this, id, change = std::move(change)]() -> Task<void> {
+      (void)co_await manager::change_endpoint(*store_, id, change);
+    });
+    world_.after(0s, this, [] {});
+  }
+  /// Writes an own object as it is.
+  void put_own(std::string type, std::string key, std::string body) {
+    store::Batch batch;
+    batch.changes.emplace_back() = {{std::move(type), std::string(store::kOwn), std::move(key)},
+                                    std::move(body)};
+    batch.principal = "user:ann";
+    store_->commit(std::move(batch), [](const Result<store::Committed>&) {});
+  }
   /// From now on so many of a hundred reads of the manager and the stream fail.
   void fail_reads(int percent) { flaky_->fail(percent); }
   /// Logins that were given tokens are not known any more.
@@ -198,6 +227,12 @@ class Server final : public Listener {
     });
   }
 
+  model::EndpointState own_state() const {
+    model::EndpointState out{.info = model::EndpointInfo{}};
+    for (const auto& part : parts_) part->tell(out);
+    return out;
+  }
+
   std::string bearer() const { return fmt::format("Bearer token-{}", generation_); }
 
   Task<net::Response> answer(net::Request& request) {
@@ -214,6 +249,10 @@ class Server final : public Listener {
       co_return response;
     }
     if (request.path == "/api/v3/replication/stream") co_return stream(request);
+    for (const auto& part : parts_) {
+      std::optional<net::Response> answered = co_await part->answer(request);
+      if (answered) co_return std::move(*answered);
+    }
     if (parts.size() == 4 && parts[0] == "api") co_return co_await answer_own(request, parts[2], parts[3]);
     if (parts.size() != 5 || parts[1] != "api") co_return refused(404, "no such route");
     if (parts[0] == name()) co_return co_await answer_own(request, parts[3], parts[4]);
@@ -296,6 +335,8 @@ class Server final : public Listener {
   std::unique_ptr<packs::Layers> layers_;
   std::unique_ptr<prefs::Preferences> preferences_;
   std::unique_ptr<manager::Manager> manager_;
+  const std::vector<std::unique_ptr<Part>> parts_;
+  std::optional<Surroundings> surroundings_;
 };
 
 }  // namespace mullion::simulation

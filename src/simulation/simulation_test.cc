@@ -2,53 +2,16 @@
 // of the product that were planted to see these tests fail.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
-#include "base/log.h"
+#include "simulation/running_testing.h"
 #include "simulation/scenario_testing.h"
 
 namespace mullion::simulation {
 namespace {
 
-constexpr uint64_t kParts = 8;  // so that they run side by side
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MULLION_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MULLION_SANITIZED 1
-#endif
-#endif
-#ifdef MULLION_SANITIZED
-constexpr uint64_t kSeedsOfPart = 10;  // they take several times as long
-#else
-constexpr uint64_t kSeedsOfPart = 40;
-#endif
-/// What goes on after so many breaches tells nothing new.
-constexpr int kMostBreaches = 5;
-
-uint64_t number_from(const char* variable, uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::stoull(text);
-}
-
 Outcome run_one(uint64_t seed, const Wanted& wanted = {}) {
   Scenario scenario(seed, wanted);
   return scenario.run();
 }
-
-std::string how_to_replay(uint64_t seed) {
-  return fmt::format("seed {}; to see it again: MULLION_SEED={} {} --gtest_filter='*Replay*'", seed, seed,
-                     "build/debug/tests/test_simulation");
-}
-
-/// Servers that are killed leave tasks behind, which their groups would tell of.
-class Quiet {
- public:
-  Quiet() { set_log_level(LogLevel::kAudit); }
-  ~Quiet() { set_log_level(LogLevel::kInfo); }
-  Quiet(const Quiet&) = delete;
-  Quiet& operator=(const Quiet&) = delete;
-};
 
 TEST(Simulation, ALeafAndItsManagerWithoutFaults) {
   const Quiet quiet;

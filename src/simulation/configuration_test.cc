@@ -1,0 +1,80 @@
+// Managers that configure endpoints, on simulated time, by seeds: docs/simulation.md, which also lists the
+// faults of the product that were planted to see these tests fail.
+#include <gtest/gtest.h>
+
+#include "simulation/configuration_scenario_testing.h"
+#include "simulation/running_testing.h"
+
+namespace mullion::simulation {
+namespace {
+
+struct ConfiguredRun {
+  Outcome outcome;
+  size_t changes = 0;
+};
+
+ConfiguredRun configure(uint64_t seed, bool faults = true, bool told = false) {
+  ConfigurationScenario scenario(seed, faults, told);
+  ConfiguredRun out;
+  out.outcome = scenario.run();
+  out.changes = scenario.changes();
+  return out;
+}
+
+/// A run takes several times as long as one of objects alone.
+constexpr uint64_t kConfiguredSeeds = kSeedsOfPart / 5;
+
+constexpr const char* kAgain = "*.ReplayOfConfiguration";
+
+TEST(SimulatedConfiguration, WithoutFaults) {
+  const Quiet quiet;
+  for (uint64_t seed = 1; seed <= configured_shapes().size(); ++seed) {
+    const ConfiguredRun run = configure(seed, false);
+    EXPECT_EQ(run.outcome.breach, "") << run.outcome.shape << ", " << how_to_replay(seed, kAgain);
+    EXPECT_GT(run.changes, 10U) << run.outcome.shape;
+    EXPECT_EQ(run.outcome.faults, 0U);
+  }
+}
+
+TEST(SimulatedConfiguration, TheSameSeedGivesTheSameRun) {
+  const Quiet quiet;
+  for (uint64_t seed = 1; seed <= 2; ++seed)
+    EXPECT_EQ(configure(seed).outcome.hash, configure(seed).outcome.hash) << how_to_replay(seed, kAgain);
+}
+
+TEST(SimulatedConfiguration, ReplayOfConfiguration) {
+  const uint64_t seed = number_from("MULLION_SEED", 0);
+  if (seed == 0) GTEST_SKIP() << "MULLION_SEED names no seed";
+  EXPECT_EQ(configure(seed, true, true).outcome.breach, "");
+}
+
+class SimulatedManagers : public ::testing::TestWithParam<uint64_t> {};
+
+/// MULLION_SEEDS: how many in each part; MULLION_FIRST_SEED: where the first part begins.
+TEST_P(SimulatedManagers, ConfigureAsDeclared) {
+  const Quiet quiet;
+  const uint64_t count = number_from("MULLION_SEEDS", kConfiguredSeeds);
+  const uint64_t first = number_from("MULLION_FIRST_SEED", 1) + GetParam() * count;
+  size_t changes = 0, faults = 0;
+  uint64_t steps = 0;
+  Duration healed{0};
+  int breaches = 0;
+  for (uint64_t seed = first; seed < first + count && breaches < kMostBreaches; ++seed) {
+    const ConfiguredRun run = configure(seed);
+    EXPECT_EQ(run.outcome.breach, "") << run.outcome.shape << ", " << how_to_replay(seed, kAgain);
+    if (!run.outcome.breach.empty()) ++breaches;
+    changes += run.changes;
+    faults += run.outcome.faults;
+    steps += run.outcome.steps;
+    healed = std::max(healed, run.outcome.healed);
+  }
+  fmt::print(
+      "{} seeds: {} steps, {} faults, {} changes of endpoints; all as declared {} s after the last fault\n",
+      count, steps, faults, changes, healed / 1s);
+  EXPECT_GT(changes, 10 * count) << "where little is changed little is proved";
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, SimulatedManagers, ::testing::Range<uint64_t>(0, kParts));
+
+}  // namespace
+}  // namespace mullion::simulation

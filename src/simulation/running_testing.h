@@ -1,0 +1,50 @@
+// How many simulations run, and what is told of one that failed.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "base/log.h"
+
+namespace mullion::simulation {
+
+inline constexpr uint64_t kParts = 8;  // so that they run side by side
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MULLION_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MULLION_SANITIZED 1
+#endif
+#endif
+#ifdef MULLION_SANITIZED
+inline constexpr uint64_t kSeedsOfPart = 10;  // they take several times as long
+#else
+inline constexpr uint64_t kSeedsOfPart = 40;
+#endif
+/// What goes on after so many breaches tells nothing new.
+inline constexpr int kMostBreaches = 5;
+
+inline uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::stoull(text);
+}
+
+/// `test`: the one that runs the seed of MULLION_SEED and tells of every step.
+inline std::string how_to_replay(uint64_t seed, const std::string& test = "*.Replay") {
+  return fmt::format("seed {}; to see it again: MULLION_SEED={} {} --gtest_filter='{}'", seed, seed,
+                     "build/debug/tests/test_simulation", test);
+}
+
+/// Servers that are killed leave tasks behind, which their groups would tell of.
+class Quiet {
+ public:
+  Quiet() { set_log_level(LogLevel::kAudit); }
+  ~Quiet() { set_log_level(LogLevel::kInfo); }
+  Quiet(const Quiet&) = delete;
+  Quiet& operator=(const Quiet&) = delete;
+};
+
+}  // namespace mullion::simulation
