@@ -364,9 +364,9 @@ def test_a_large_iso_over_a_cut_and_a_slow_link(site):
         sent.append(offset())
         gate.mend()
     wait_until("it goes on", lambda: offset() > sent[1], 120)
-    gate.rate = None
-    gate.hold()
+    gate.hold()  # while it is slow: it must not be whole before
     time.sleep(2)
+    gate.rate = None
     gate.mend()
     applied(m, timeout=240)
     head = expect(200, a.call("HEAD", "isos/big.iso"))
