@@ -621,19 +621,19 @@ def test_what_is_held_up_is_as_old_at_every_level_and_nothing_else_is(site):
     wait_until("they are older than anything else", lambda: age_of(top, "stages") > 12)
     for number, level in enumerate(levels, 1):
         refused = expect(503, level.call("GET", "stages?Endpoint=F", headers={"X-Mullion-Max-Age": "12"}))
-        assert "stages cannot be read there: stages answers 500" in refused.text
+        assert "stages cannot be read there: " in refused.text and "stages answers 500" in refused.text
         expect(503, level.call("HEAD", "stages?Endpoint=F", headers={"X-Mullion-Max-Age": "12"}))
         told = {one["Endpoint"]: one for one in level.get("connections")}["F"]
-        assert told["Age"] <= 3 * number + 1 and told["InTouch"]
+        assert told["Age"] <= 9 and told["InTouch"]
         assert told["HeldUp"]["stages"]["Age"] > 12 and "stages answers 500" in told["HeldUp"]["stages"]["Reason"]
         for collection in ("machines", "profiles"):
-            wait_until(f"{collection} are young", lambda: age_of(level, collection) <= 3 * number, timeout=5)
+            wait_until(f"{collection} are young", lambda: age_of(level, collection) <= 3 * number)
             assert "X-Mullion-Stale" not in level.call("GET", f"{collection}?Endpoint=F").headers
     # Events of what cannot be read make nothing else old.
     for number in range(4):
         server.put("stages", {"Name": "s2", "Description": str(number)})
         time.sleep(.5)
-    assert age_of(low, "machines") <= 3
+    wait_until("its machines are young", lambda: age_of(low, "machines") <= 3)
     for level in (middle, top, low):  # each of them forgets what it has in memory
         level.kill()
         level.start()
@@ -659,7 +659,7 @@ def test_one_object_that_cannot_be_read_makes_its_collection_old_and_no_other(si
     server.put("stages", {"Name": "s1", "Description": "new"})
     truth.replaced = time.monotonic()
     wait_until("its collection grows old", lambda: age_of(manager, "stages") >= 6)
-    assert age_of(manager, "machines") <= 3
+    wait_until("its machines do not", lambda: age_of(manager, "machines") <= 3)
     wait_until("the list is asked for, long before the next walk", lambda: manager.get("stages/s1")["Description"] == "new",
                timeout=60)
     wait_until("it is current", lambda: age_of(manager, "stages") <= 3)
