@@ -392,7 +392,7 @@ TEST_F(HeldUpBelow, ARestartForgetsNoneOfIt) {
   }
 }
 
-TEST_F(ManagerTest, WhatAnotherWayLeftHeldUpStaysSoUntilTheNewOneHasProvenMore) {
+TEST_F(ManagerTest, WhatOneWayHasHeldUpIsNotSoByAnother) {
   Endpoint near(network_, "R1"), far(network_, "R2");
   near.announce({{"F", {"R1"}, true, 0, ""}});
   far.announce({{"F", {"X", "R2"}, true, 0, ""}});
@@ -401,13 +401,8 @@ TEST_F(ManagerTest, WhatAnotherWayLeftHeldUpStaysSoUntilTheNewOneHasProvenMore) 
   m.attach_and_wait(near);
   m.attach_and_wait(far);
   ASSERT_TRUE(soon([&] { return age_of_stages(m) >= 500 && m.freshness("F").next_hop == "R1"; }));
-  far.be_silent(true);
   near.close();
-  ASSERT_TRUE(soon([&] { return m.freshness("F").next_hop == "R2"; }));
-  EXPECT_GE(age_of_stages(m), 500);
-  EXPECT_LT(m.age("F"), 100);
-  far.be_silent(false);
-  EXPECT_TRUE(soon([&] { return age_of_stages(m) < 10; }));
+  EXPECT_TRUE(soon([&] { return m.freshness("F").next_hop == "R2" && age_of_stages(m) < 10; }));
 }
 
 TEST_F(ManagerTest, WhatAnotherWayHasHeldUpIsSoFromItsBeginOn) {
