@@ -378,7 +378,8 @@ TEST_F(ApiTest, WhatIsHeldUpMakesAnswersAboutItOldAndNoOthers) {
   const auto ask = [&](const std::string& target, const char* demand) {
     return fixture.call("GET", "/api/v3/" + target, "", "root", {{"X-Mullion-Max-Age", demand}});
   };
-  for (const char* target : {"profiles", "profiles/p", "profiles?group-by=Endpoint", "machines?aggregate=true"}) {
+  for (const char* target :
+       {"profiles", "profiles/p", "profiles?group-by=Endpoint", "machines?aggregate=true"}) {
     const Answer shown = ask(target, "70");
     EXPECT_EQ(shown.status, 200) << target;
     EXPECT_EQ(shown.header("X-Mullion-Age"), "70") << target;
