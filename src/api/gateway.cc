@@ -334,6 +334,7 @@ class GatewayImpl final : public Gateway {
       case Local::kActivate:
         co_return co_await become_active(request);
       case Local::kPassivate:
+        if (!is_passive(request)) co_return nobody_serves();
         co_return json_response(200, std::string("true"));
       case Local::kNo:
       case Local::kHealth:
@@ -363,6 +364,11 @@ class GatewayImpl final : public Gateway {
       out["ha_status"] = "Connecting";
     }
     return out;
+  }
+
+  /// One that leads has rooms to open yet, and serves then; who is to lead instead cannot be told.
+  bool is_passive(const net::Request& request) const {
+    return !around_.cluster.view().active && request.query_value("to").value_or("").empty();
   }
 
   /// The member that serves is asked, in the caller's name, to hand over to this one.

@@ -112,6 +112,14 @@ TEST_F(GatewayTest, EveryMemberTellsOfItself) {
   EXPECT_EQ(status("POST", "/api/v3/system/active"), 503);
 }
 
+TEST_F(GatewayTest, WhoIsAboutToServeIsNotPassive) {
+  be_passive();
+  EXPECT_EQ(status("POST", "/api/v3/system/passive?to=M2"), 503) << "it has no lead to give to anybody";
+  fixture_.cluster.shown.active = true;
+  EXPECT_EQ(status("POST", "/api/v3/system/passive"), 503);
+  EXPECT_EQ(status("POST", "/api/v3/system/passive?to=M2"), 503);
+}
+
 TEST_F(GatewayTest, AnEnrolmentIsAnsweredHere) {
   be_passive();
   EXPECT_EQ(status("POST", "/api/v3/system/consensus/enroll", ""), 422);

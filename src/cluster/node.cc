@@ -293,7 +293,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::atomic<bool> database_bad_{false};  // another one is to be fetched
   std::atomic<bool> readmitting_{false};
   std::atomic<bool> removed_{false};                   // it is no member any more, and may be enrolled again
-  std::atomic<bool> switching_{false};                 // a second vote is given, so that the lead can follow
+  std::atomic<bool> switching_{false};                 // the lead is being handed over
   std::atomic<bool> copy_installed_{false};            // since the start: its giver waits to hear of it
   bool told_ = false;                                  // cluster thread
   env::SteadyTime next_tick_{};                        // cluster thread
@@ -302,7 +302,8 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::string met_written_;                            // chores
 
   std::unique_ptr<Journal> journal_;
-  Mutex copy_mutex_;  // while a copy is made the store stays
+  Mutex votes_mutex_;  // who has a vote stays while the lead is handed over
+  Mutex copy_mutex_;   // while a copy is made the store stays
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<PeerLink> link_;
   FileServer file_server_;
@@ -952,9 +953,12 @@ void NodeImpl::promote_who_keeps_up() {
   }
 }
 
-/// Where the lead is switched by hand it is this member's, once it serves.
+/// Where the lead is switched by hand it is this member's, once it serves. A vote that ended while the lead
+/// goes to who had it would leave nobody to take it.
 void NodeImpl::keep_one_vote() {
-  if (switching_ || !shown().active) return;
+  if (switching_) return;
+  const Lock lock(votes_mutex_);
+  if (!shown().active) return;
   for (const RosterMember& member : roster().members) {
     if (!member.voter || member.number == number_) continue;
     const Result<void> done = change(ChangeKind::kAddLearner, member.number, "");
@@ -1327,8 +1331,9 @@ std::vector<Successor> NodeImpl::successors() const {
   for (const RosterMember& member : all.members) {
     const auto progress = now.progress.find(member.number);
     const bool known = member.number != number_ && !member.observer && progress != now.progress.end();
-    const bool fits = known && (by_hand ? now.member.in_step.contains(member.number)
-                                        : member.voter && progress->second.active);
+    const bool fits =
+        known && link_->connected(member.number) &&
+        (by_hand ? now.member.in_step.contains(member.number) : member.voter && progress->second.active);
     if (!fits) continue;
     const FileStanding files = standing_of(member.number, facts);
     out.push_back({member.number, progress->second.matched, has_all_files(files), files.missing});
@@ -1373,6 +1378,7 @@ Result<void> NodeImpl::give_vote(MemberId to) {
 Result<void> NodeImpl::leadership_to(const std::string& id, env::Duration patience) {
   if (!shown().active) return not_serving();
   if (switching_.exchange(true)) return Error(ErrorCode::kConflict, "the lead is being handed over already");
+  const Lock lock(votes_mutex_);
   Result<void> done = lead_goes_to(id, patience);
   switching_ = false;
   return done;
@@ -1382,6 +1388,7 @@ Result<void> NodeImpl::lead_goes_to(const std::string& id, env::Duration patienc
   const Result<MemberId> to = successor(id);
   if (!to) return to.error();
   if (Result<void> ready = give_vote(*to); !ready.ok()) return ready;
+  const Shown begun = shown();
   auto promise = std::make_shared<std::promise<CoreStatus>>();
   std::future<CoreStatus> future = promise->get_future();
   calls_.put([this, promise, to = *to] {
@@ -1389,13 +1396,15 @@ Result<void> NodeImpl::lead_goes_to(const std::string& id, env::Duration patienc
   });
   if (future.get() != CoreStatus::kOk)
     return Error(ErrorCode::kConflict, "the lead cannot be handed over now: a change is under way");
+  const Error nobody(ErrorCode::kTimeout, fmt::format("member {} did not take the lead", *to));
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (std::chrono::steady_clock::now() < deadline) {
     const Shown now = shown();
     if (now.member.role != Role::kLeader && now.member.leader != 0 && now.member.leader != number_) return {};
+    if (now.member.role == Role::kLeader && now.member.term > begun.member.term) return nobody;
     std::this_thread::sleep_for(kTick);
   }
-  return Error(ErrorCode::kTimeout, "nobody took the lead");
+  return nobody;
 }
 
 void NodeImpl::leave(env::Duration patience) {

@@ -483,6 +483,24 @@ TEST_F(NodesByHand, TheLeadIsSwitchedAndOneVoteIsLeft) {
   EXPECT_TRUE(two.node->view().active) << "it is switched by hand";
 }
 
+/// The vote of the member that led before ends about then: not while the lead goes to it.
+TEST_F(NodesByHand, TheLeadIsSwitchedBackAtOnce) {
+  Machine* from = machines_[0].get();
+  Machine* to = machines_[1].get();
+  for (int round = 0; round < 8; ++round) {
+    std::string refusal;
+    ASSERT_TRUE(env::eventually([&] {
+      const Result<void> done = run(from->node->hand_over(""));
+      if (!done.ok()) refusal = done.error().text();
+      return done.ok() || done.error().code == ErrorCode::kTimeout;
+    })) << "it was never in step";
+    ASSERT_EQ(refusal.find("did not take"), std::string::npos) << "in round " << round << ": " << refusal;
+    ASSERT_TRUE(wait_until_active(*to));
+    restart(*from);
+    std::swap(from, to);
+  }
+}
+
 TEST_F(NodesByHand, WhoIsOrderedGoesOnAloneAndTheFormerOneIsTold) {
   Machine& one = *machines_[0];
   Machine& two = *machines_[1];

@@ -160,6 +160,10 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     for (const auto& line : lines) put(*line, kFacts, facts_json(facts, "facts"));
   }
 
+  bool connected(MemberId from) const {
+    const Lock lock(mutex_);
+    return lines_from_.contains(from);
+  }
   std::map<MemberId, PeerFacts> facts() const {
     const Lock lock(mutex_);
     return facts_;
@@ -333,11 +337,17 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       if (may_talk && events_.talk) co_await events_.talk(from, hello->kind, *stream);
       co_return;
     }
-    if (small) note(from, hello->facts);
-    co_await read_frames(*stream, from, small ? options_.small_frame : options_.bulk_frame);
-    if (!small) co_return;
-    hello->facts.active = false;
-    note_gone(from);
+    if (!small) co_return co_await read_frames(*stream, from, options_.bulk_frame);
+    count_line(from, 1);
+    note(from, hello->facts);
+    co_await read_frames(*stream, from, options_.small_frame);
+    count_line(from, -1);
+    if (!connected(from)) note_gone(from);
+  }
+
+  void count_line(MemberId from, int change) {
+    const Lock lock(mutex_);
+    if ((lines_from_[from] += change) == 0) lines_from_.erase(from);
   }
 
   void note(MemberId from, const PeerFacts& facts) {
@@ -508,6 +518,8 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   std::set<MemberId> members_ GUARDED_BY(mutex_);
   std::map<MemberId, PeerAddress> former_ GUARDED_BY(mutex_);
   std::map<MemberId, PeerFacts> facts_ GUARDED_BY(mutex_);
+  std::map<MemberId, int> lines_from_
+      GUARDED_BY(mutex_);  // that small frames come on: two while one is replaced
   PeerFacts own_facts_ GUARDED_BY(mutex_);
   std::set<KeyedStreamPtr> outgoing_ GUARDED_BY(mutex_);
 
@@ -538,6 +550,7 @@ void PeerLink::send(MemberId to, bool bulk, std::string frame) {
 void PeerLink::set_peers(const std::vector<PeerAddress>& peers) { implementation_->set_peers(peers); }
 void PeerLink::set_facts(const PeerFacts& facts) { implementation_->set_facts(facts); }
 std::map<MemberId, PeerFacts> PeerLink::facts() const { return implementation_->facts(); }
+bool PeerLink::connected(MemberId from) const { return implementation_->connected(from); }
 uint16_t PeerLink::port() const { return implementation_->port(); }
 Result<FetchedCopy> PeerLink::fetch_copy(MemberId from, const env::Path& directory) {
   return implementation_->fetch_copy(from, directory);

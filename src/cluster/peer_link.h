@@ -88,7 +88,9 @@ class PeerLink final : public Link {
   /// process runs, and who is listed as former for ever, so that it can be told that it was removed.
   void set_peers(const std::vector<PeerAddress>& peers);
   void set_facts(const PeerFacts& facts);
-  /// What peers said last.
+  /// Whether frames of the member come on a connection now.
+  bool connected(MemberId from) const;
+  /// What peers said last, also those that are gone.
   std::map<MemberId, PeerFacts> facts() const;
   uint16_t port() const;
   /// Blocks until the peer's database is in `directory`, synced; what fails leaves what there is.

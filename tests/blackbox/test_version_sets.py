@@ -304,7 +304,8 @@ def test_baseline_of_an_equal_endpoint_plans_nothing(manager, leaf, tmp_path):
 
     def known():
         told = manager.get("endpoints/A")
-        return mine in [row["Name"] for row in told.get("Components") or []] and told["Global"].get("site") == {"deep": [1, 2]}
+        global_parameters = told.get("Global") or {}
+        return mine in [row["Name"] for row in told.get("Components") or []] and global_parameters.get("site") == {"deep": [1, 2]}
     wait_until("the manager knows", known)
     set_id = name("baseline")
     done = cli.call("version_sets", "baseline", set_id, "--from", "A", "--create")
