@@ -170,7 +170,7 @@ class Keeper final : public FileKeeper {
   bool claim(const std::string& sha256, MemberId from);
   void release(const std::string& sha256);
   std::optional<FileRecord> record_of(const std::string& name) const;
-  void doubt(const std::string& name);
+  void doubt(const std::string& name, bool damaged);
   void change_offers(const std::vector<FileBytes>& files, int by);
   void drop_offer(const std::vector<FileBytes>& files);
   void drop_unneeded(const std::string& sha256);
@@ -588,9 +588,12 @@ void Keeper::check_all() {
       return goes_on;
     });
     if (!goes_on) return;
-    if (found != FollowedTree::Look::kDiffers || record_of(record.name) != record) continue;
-    kLog.error("file {} is damaged on this disk; its bytes are fetched from another member", record.name);
-    doubt(record.name);
+    const bool damaged = found == FollowedTree::Finding::kDamaged;
+    const bool fits = !damaged && found != FollowedTree::Finding::kAnother;
+    if (fits || record_of(record.name) != record) continue;
+    if (damaged)
+      kLog.error("file {} is damaged on this disk; its bytes are fetched from another member", record.name);
+    doubt(record.name, damaged);
   }
 }
 
@@ -598,10 +601,10 @@ bool Keeper::may_go_on_checking(size_t bytes, FilePace& pace) {
   return pause(pace.take(bytes, clock_.steady()));
 }
 
-/// What is held under its checksum may be the same damaged bytes.
-void Keeper::doubt(const std::string& name) {
+/// Of a damaged file, what is held under its checksum may be the same bytes.
+void Keeper::doubt(const std::string& name, bool damaged) {
   const std::optional<FileRecord> record = record_of(name);
-  if (record) tree_.drop(record->sha256);
+  if (record && damaged) tree_.drop(record->sha256);
   const Lock lock(mutex_);
   doubtful_.insert(name);
 }
@@ -706,7 +709,7 @@ env::Task<Result<void>> Keeper::hold(std::vector<files::OfferedFile> files) {
   const env::Duration patience = hold_patience(size);
   const std::vector<FilePeer> peers = host_.peers();
   for (const FilePeer& peer : peers) {
-    if (!held || !peer.voter) continue;
+    if (!held || !peer.voter || options_.alone_is_enough) continue;
     asked.insert(peer.number);
     peers_.hold(peer.number, wanted, patience,
                 [ballot, by = peer.number](const Result<void>& said) { ballot->count(by, said); });

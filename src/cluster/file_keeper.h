@@ -26,7 +26,8 @@ class FileHost {
 };
 
 struct KeeperOptions {
-  uint64_t catch_up_rate = 0;  // bytes a second of what is fetched for nobody in particular; 0: any
+  bool alone_is_enough = false;  // an upload waits for nobody else to have its bytes
+  uint64_t catch_up_rate = 0;    // bytes a second of what is fetched for nobody in particular; 0: any
   uint64_t check_rate =
       uint64_t{20} << 20;  // bytes a second of files that are read to see whether they are whole
   env::Duration look_pause = std::chrono::milliseconds(50);  // between looks at the records

@@ -97,6 +97,7 @@ class Crew : public ::testing::Test {
   Mate& three() { return mate(3); }
   std::vector<std::unique_ptr<Mate>>& mates() { return mates_; }
   store::Store& store() { return *store_; }
+  bool alone_is_enough = false;
 
  protected:
   ~Crew() override {
@@ -135,6 +136,7 @@ class Crew : public ::testing::Test {
 
 void Mate::start() {
   KeeperOptions options;
+  options.alone_is_enough = crew.alone_is_enough;
   options.look_pause = 5ms;
   options.full_look_pause = 50ms;
   options.check_pause = 50ms;
@@ -198,6 +200,16 @@ TEST_F(Crew, AMajorityIsEnoughAndLessIsRefused) {
   EXPECT_EQ(refused.error().status(), 503);
   EXPECT_FALSE(one().keeper->find("files/b"));
   EXPECT_FALSE(one().tree->holds(file_of_text("files/b", "hello you").sha256));
+}
+
+TEST_F(Crew, WhereOneIsEnoughAnUploadWaitsForNobody) {
+  alone_is_enough = true;
+  start_all();
+  two().reachable = three().reachable = false;
+  ASSERT_TRUE(upload("files/a", "hello").ok());
+  EXPECT_TRUE(one().keeper->find("files/a"));
+  two().reachable = three().reachable = true;
+  for (const auto& mate : mates_) wait_for(*mate, "files/a", "hello");
 }
 
 TEST_F(Crew, AMemberThatWasAwayCatchesUp) {

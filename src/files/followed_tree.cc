@@ -83,20 +83,22 @@ class DiskTree final : public FollowedTree {
     return Look::kSame;
   }
 
-  Look verify(const FileRecord& record, const std::function<bool(size_t)>& pace) override {
+  Finding verify(const FileRecord& record, const std::function<bool(size_t)>& pace) override {
     const Result<InputFile> file = InputFile::open(place_of(record.name));
-    if (!file) return Look::kAbsent;
+    if (!file) return Finding::kAbsent;
+    const std::optional<std::string> was = sums_.remembered(record.name, *file);
+    if (was && *was != record.sha256) return Finding::kAnother;
     env::Sha256 hash;
     std::string piece;
     bool readable = file->facts().size == record.size;
     for (uint64_t offset = 0; readable && offset < record.size; offset += kPieceSize) {
       readable = file->read(offset, kPieceSize, piece).ok();
       hash.add(piece);
-      if (readable && !pace(piece.size())) return Look::kSame;
+      if (readable && !pace(piece.size())) return Finding::kSame;
     }
-    if (readable && hash.hex() == record.sha256) return Look::kSame;
+    if (readable && hash.hex() == record.sha256) return Finding::kSame;
     sums_.forget(record.name);
-    return Look::kDiffers;
+    return was ? Finding::kDamaged : Finding::kAnother;
   }
 
   bool holds(const std::string& sha256) const override {

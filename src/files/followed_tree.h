@@ -34,9 +34,14 @@ class FollowedTree {
   /// Whether the file is the one of the record. What was not changed since it was last read is not read
   /// again.
   virtual Look look(const FileRecord& record) = 0;
-  /// The same by reading it; `pace` is told of each piece that was read, and ends it by answering false
-  /// (kSame then).
-  virtual Look verify(const FileRecord& record, const std::function<bool(size_t bytes)>& pace) = 0;
+  enum class Finding {
+    kSame,
+    kAbsent,
+    kAnother,  // whole, as far as is known: an older version, or what somebody has written there
+    kDamaged,  // it was the one of the record, nobody has written it since, and its bytes are others
+  };
+  /// By reading it; `pace` is told of each piece that was read, and ends it by answering false (kSame then).
+  virtual Finding verify(const FileRecord& record, const std::function<bool(size_t bytes)>& pace) = 0;
 
   virtual bool holds(const std::string& sha256) const = 0;
   /// Holds a complete, synced file under its checksum, without copying it.

@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Look = FollowedTree::Look;
+using Finding = FollowedTree::Finding;
 
 std::string sum_of_text(std::string_view text) {
   env::Sha256 hash;
@@ -109,15 +110,30 @@ TEST_F(FollowedTreeTest, DamageShowsInSizeTimeOrChecksum) {
   write("files/a", "hello");
   EXPECT_EQ(tree_->look(record), Look::kSame);
   const auto all = [](size_t) { return true; };
-  EXPECT_EQ(tree_->verify(record, all), Look::kSame);
+  EXPECT_EQ(tree_->verify(record, all), Finding::kSame);
   {
     std::fstream file(root_ / "files/a", std::ios::in | std::ios::out | std::ios::binary);
     file.put('j');
   }
   fs::last_write_time(root_ / "files/a", time);
-  EXPECT_EQ(tree_->verify(record, all), Look::kDiffers);
+  EXPECT_EQ(tree_->verify(record, all), Finding::kDamaged);
   EXPECT_EQ(tree_->look(record), Look::kDiffers);
-  EXPECT_EQ(tree_->verify(record, [](size_t) { return false; }), Look::kSame);  // broken off
+  EXPECT_EQ(tree_->verify(record, [](size_t) { return false; }), Finding::kSame);  // broken off
+}
+
+/// A member that was away has what was agreed before, and nothing is wrong with its disk.
+TEST_F(FollowedTreeTest, AnotherVersionIsNotDamage) {
+  const auto all = [](size_t) { return true; };
+  const FileRecord before = record_for("files/a", "hello");
+  write("files/a", "hello");
+  EXPECT_EQ(tree_->look(before), Look::kSame);
+  for (const std::string_view text : {"jello", "a longer one"}) {
+    EXPECT_EQ(tree_->verify(record_for("files/a", text), all), Finding::kAnother) << text;
+    EXPECT_EQ(tree_->look(record_for("files/a", text)), Look::kDiffers);
+  }
+  EXPECT_EQ(tree_->verify(before, all), Finding::kSame) << "what it was is still known";
+  write("files/a", "jello");  // by hand
+  EXPECT_EQ(tree_->verify(before, all), Finding::kAnother);
 }
 
 TEST_F(FollowedTreeTest, APlaceMayBeTakenByAnEmptyFolder) {
