@@ -31,7 +31,7 @@ class FakeCluster final : public cluster::Cluster {
   std::string token = "a-token";
   std::vector<cluster::HaState> enrolled_with;
   std::vector<cluster::Candidate> candidates;
-  std::vector<std::string> removed, handed_to;
+  std::vector<std::string> removed, handed_to, rekeyed, moved_to;
   std::optional<Error> refusal;
   bool safe = false;
   int taken_over = 0;
@@ -63,6 +63,18 @@ class FakeCluster final : public cluster::Cluster {
     if (refusal) co_return *refusal;
     removed.push_back(id);
     co_return shown.nodes.front();
+  }
+  env::Task<Result<cluster::NodeView>> replace_key(std::string id) override {
+    if (refusal) co_return *refusal;
+    rekeyed.push_back(id);
+    co_return shown.nodes.front();
+  }
+  env::Task<Result<cluster::HaState>> move_to(std::string address) override {
+    if (refusal) co_return *refusal;
+    moved_to.push_back(address);
+    cluster::HaState out = shown.state;
+    out.consensus_address = address;
+    co_return out;
   }
   env::Task<Result<void>> hand_over(std::string id) override {
     if (refusal) co_return *refusal;

@@ -32,7 +32,7 @@ constexpr uint16_t kServiceRestart = 1012;
 bool is_read(const net::Request& request) { return request.method == "GET" || request.method == "HEAD"; }
 
 /// What a member says about itself, or does by itself, whoever serves.
-enum class Local { kNo, kHealth, kInfo, kFact, kEnroll, kActivate, kPassivate };
+enum class Local { kNo, kHealth, kInfo, kFact, kEnroll, kMove, kActivate, kPassivate };
 
 Local local_part(const net::Request& request) {
   const std::vector<std::string>& path = request.segments;
@@ -44,6 +44,7 @@ Local local_part(const net::Request& request) {
   if (read && (is({"healthz", "active"}) || is({"healthz", "ready"}))) return Local::kHealth;
   if (read && is({"api", "v3", "info"})) return Local::kInfo;
   if (post && is({"api", "v3", "system", "consensus", "enroll"})) return Local::kEnroll;
+  if (request.method == "PUT" && is({"api", "v3", "system", "consensus", "state"})) return Local::kMove;
   if (post && is({"api", "v3", "system", "active"})) return Local::kActivate;
   if (post && is({"api", "v3", "system", "passive"})) return Local::kPassivate;
   const bool fact = read && path.size() == 5 && path[0] == "api" && path[1] == "v3" && path[2] == "system" &&
@@ -322,7 +323,7 @@ class GatewayImpl final : public Gateway {
         co_return json_response(200, json::value(info(*caller)));
       case Local::kFact: {
         const Result<json::value> fact =
-            consensus_fact(around_.cluster.view(), around_.store, *caller, request.segments.back());
+            consensus_fact(around_.cluster, around_.store, *caller, request.segments.back());
         if (!fact) co_return fact.error();
         co_return json_response(200, *fact);
       }
@@ -330,6 +331,11 @@ class GatewayImpl final : public Gateway {
         Result<std::string> body = co_await net::read_all(*request.body, 1 << 20);
         if (!body) co_return body.error();
         co_return co_await enroll(around_.cluster, std::move(*body));
+      }
+      case Local::kMove: {
+        Result<std::string> body = co_await net::read_all(*request.body, 1 << 16);
+        if (!body) co_return body.error();
+        co_return co_await change_state(around_.cluster, std::move(*body));
       }
       case Local::kActivate:
         co_return co_await become_active(request);
@@ -348,7 +354,9 @@ class GatewayImpl final : public Gateway {
     const std::string_view action = looks ? "get" : local == Local::kPassivate ? "passive" : "active";
     const auth::Right right{looks ? "info" : "system", std::string(action), auth::Subject::none()};
     Result<void> allowed = auth::authorise(caller, right, request.target);
-    return allowed && local == Local::kEnroll ? check_tenant(caller, request.target) : allowed;
+    return allowed && (local == Local::kEnroll || local == Local::kMove)
+               ? check_tenant(caller, request.target)
+               : allowed;
   }
 
   json::object info(const auth::Principal&) const {

@@ -132,6 +132,21 @@ TEST_F(GatewayTest, AnEnrolmentIsAnsweredHere) {
   EXPECT_EQ(status("POST", "/api/v3/system/consensus/enroll", R"({"HaID":"x"})"), 409);
 }
 
+TEST_F(GatewayTest, WhereItListensIsItsOwn) {
+  be_passive();
+  const std::string state = "/api/v3/system/consensus/state";
+  fixture_.cluster.shown.state.consensus_address = "192.0.2.1:8093";
+  for (const char* body : {"", "{}", "[]", R"({"ConsensusAddr":1})", R"({"ConsensusAddr":"a:1","HaID":"x"})",
+                           R"({"ConsensusAddr":"a:1","Other":1})", R"({"HaID":"x"})"}) {
+    EXPECT_EQ(status("PUT", state, body), 422) << body;
+  }
+  EXPECT_EQ(status("PUT", state, "{"), 400);
+  EXPECT_TRUE(fixture_.cluster.moved_to.empty());
+  EXPECT_EQ(status("PUT", state, R"({"ConsensusAddr":"192.0.2.2:8093","VirtAddr":"","Roots":[]})"), 200)
+      << "what stays as it is may be told";
+  EXPECT_EQ(fixture_.cluster.moved_to, std::vector<std::string>{"192.0.2.2:8093"});
+}
+
 TEST_F(GatewayTest, PassesOnWithTheLoginOfTheClient) {
   be_passive();
   std::string seen;
@@ -263,6 +278,8 @@ TEST_F(ConsensusRoutes, AskTheCluster) {
   EXPECT_EQ(fixture_.call("POST", "/api/v3/system/consensus/failOverSafe?waitFor=soon").status, 400);
   EXPECT_EQ(fixture_.call("DELETE", "/api/v3/system/consensus/node/x").status, 200);
   EXPECT_EQ(fixture_.cluster.removed, std::vector<std::string>{"x"});
+  EXPECT_EQ(fixture_.call("POST", "/api/v3/system/consensus/node/y/key").status, 200);
+  EXPECT_EQ(fixture_.cluster.rekeyed, std::vector<std::string>{"y"});
   EXPECT_EQ(fixture_.call("POST", "/api/v3/system/passive").status, 422) << "it stands alone";
   fixture_.cluster.shown.enrolled = true;
   EXPECT_EQ(fixture_.call("POST", "/api/v3/system/passive?to=y").status, 200);

@@ -201,14 +201,16 @@ bool is_program(const env::Path& path) {
          ::access(path.c_str(), X_OK) == 0;
 }
 
-Result<void> check_port_is_free(env::Runtime& runtime, const std::string& address, const net::PeerKey& key) {
-  const auto listener = net::listen_keyed(runtime, {.address = address}, key,
+}  // namespace
+
+Result<void> check_port_is_free(env::Runtime& runtime, const std::string& address) {
+  const Result<net::PeerKey> key = net::PeerKey::make();
+  if (!key.ok()) return key.error();
+  const auto listener = net::listen_keyed(runtime, {.address = address}, *key,
                                           [](net::KeyedStreamPtr) -> env::Task<void> { co_return; });
   if (!listener.ok()) return field_error("ConsensusAddr", listener.error().messages.front());
   return {};
 }
-
-}  // namespace
 
 Result<void> remember_token(store::Store& store, std::string_view token, env::WallTime now) {
   return change_tokens(
@@ -238,13 +240,14 @@ Result<void> use_token(store::Store& store, std::string_view token, env::WallTim
       now);
 }
 
-Result<void> check_candidate(const Candidate& candidate, const Roster& roster) {
+Result<void> check_candidate(const Candidate& candidate, const Roster& roster, std::string_view lost) {
   if (candidate.id.empty()) return field_error("ConsensusID", "is needed");
   if (!is_plain(candidate.id)) return field_error("ConsensusID", "is at most 256 printable ASCII characters");
   if (!is_plain(candidate.api_url)) return field_error("ApiUrl", "is at most 256 printable ASCII characters");
   if (candidate.key.size() != 64) return field_error("Key", "is an Ed25519 key in hex");
   if (!net::is_ip_and_port(candidate.address)) return field_error("ConsensusAddr", "is IP:port");
   for (const RosterMember& member : roster.members) {
+    if (member.id == lost && candidate.id == lost) continue;
     if (member.id != candidate.id && member.address != candidate.address && member.key != candidate.key)
       continue;
     return Error(ErrorCode::kConflict,
@@ -275,7 +278,7 @@ env::Task<Result<HaState>> join(env::Runtime& runtime, JoinRequest request, HaSt
                       request.api_url, wanted.observer};
   if (wanted.consensus_address != request.listens_on) {
     std::optional<Result<void>> free;
-    co_await env::run_blocking([&] { free = check_port_is_free(runtime, wanted.consensus_address, *key); });
+    co_await env::run_blocking([&] { free = check_port_is_free(runtime, wanted.consensus_address); });
     if (!free->ok()) co_return free->error();
   }
   const Result<Admission> admitted = co_await ask(runtime, wanted, candidate);

@@ -1,14 +1,14 @@
 // A server that is started as a member of a cluster whose lead is switched by hand.
 #include <fmt/format.h>
 
-#include <thread>
-
 #include "client/api.h"
 #include "client/login.h"
 #include "client/routes.h"
 #include "cluster/internal/admission.h"
 #include "cluster/internal/log.h"
 #include "env/launch.h"
+#include "env/stop_wish.h"
+#include "env/unless.h"
 #include "net/http.h"
 
 namespace mullion::cluster {
@@ -39,15 +39,18 @@ env::Task<Result<HaState>> introduction_from(env::Runtime& runtime, const ByHand
   co_return decode_state(answer->body);
 }
 
-Result<void> ask_to_join(env::Runtime& runtime, const JoinRequest& request, const ByHandStart& start) {
-  Result<HaState> wanted = env::run(runtime, introduction_from(runtime, start));
-  if (!wanted) return wanted.error();
+env::Task<Result<void>> ask_to_join(env::Runtime& runtime, const JoinRequest& request,
+                                    const ByHandStart& start) {
+  Result<HaState> wanted = co_await introduction_from(runtime, start);
+  if (!wanted) co_return wanted.error();
   if (!by_hand(*wanted) || !joins(*wanted))
-    return Error(ErrorCode::kConflict,
-                 start.join + " serves no cluster that is switched by hand (--ha-enabled)");
-  const Result<HaState> joined = env::run(runtime, join(runtime, request, std::move(*wanted)));
-  return joined ? Result<void>() : Result<void>(joined.error());
+    co_return Error(ErrorCode::kConflict,
+                    start.join + " serves no cluster that is switched by hand (--ha-enabled)");
+  const Result<HaState> joined = co_await join(runtime, request, std::move(*wanted));
+  co_return joined ? Result<void>() : Result<void>(joined.error());
 }
+
+Error stopped() { return Error(ErrorCode::kCancelled, "this server was to stop before it was admitted"); }
 
 }  // namespace
 
@@ -65,7 +68,7 @@ Result<void> check_by_hand(const ByHandStart& start) {
 }
 
 Result<void> enter_by_hand(env::Runtime& runtime, store::Store* store, const AloneOptions& options,
-                           const ByHandStart& start) {
+                           const ByHandStart& start, std::stop_token stop) {
   JoinRequest request;
   request.places = options.places;
   request.settings = options.settings;
@@ -80,11 +83,13 @@ Result<void> enter_by_hand(env::Runtime& runtime, store::Store* store, const Alo
     return founded ? Result<void>() : Result<void>(founded.error());
   }
   for (int round = 0;; ++round) {
-    const Result<void> done = ask_to_join(runtime, request, start);
-    if (done || done.error().code == ErrorCode::kInvalid) return done;
+    const std::optional<Result<void>> done = env::run(
+        runtime, [&] { return env::unless(ask_to_join(runtime, request, start), env::until_wished(stop)); });
+    if (!done) return stopped();
+    if (*done || done->error().code == ErrorCode::kInvalid) return *done;
     if (round % kToldRounds == 0)
-      kLog.warn("this passive server waits for the active one: {}", done.error().text());
-    std::this_thread::sleep_for(kAskPause);
+      kLog.warn("this passive server waits for the active one: {}", done->error().text());
+    if (!env::pause(stop, kAskPause)) return stopped();
   }
 }
 

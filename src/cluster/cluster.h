@@ -52,6 +52,16 @@ struct NodeView {
   std::string upgrade;   // what it says of an upgrade of the members, see Node::tell_upgrade()
 };
 
+/// What a member that took over has shown of itself and the others: that they hold the same, all of it, up to
+/// one commit.
+struct TakeOver {
+  uint64_t term = 0;               // 0: it has not, yet
+  uint64_t seq = 0;                // the newest commit of those that served before
+  std::string digest;              // of all objects then, hex
+  std::vector<std::string> equal;  // ConsensusIDs of members that have compared theirs with it, this one too
+  bool operator==(const TakeOver&) const = default;
+};
+
 struct ClusterView {
   bool enrolled = false;
   std::string own_id;     // ConsensusID
@@ -127,6 +137,16 @@ class Cluster {
   virtual env::Task<Result<std::string>> take_over() = 0;
   /// Whether a member that could take over has everything that is agreed, within `patience`.
   virtual env::Task<Result<bool>> fail_over_safe(env::Duration patience) = 0;
+
+  /// Another key for a passive member, which is told so by the member that serves and comes back as another
+  /// one, with a copy and the same ConsensusID; its former key is good for nothing from then on. Answers once
+  /// it is back in the list. At the active member.
+  virtual env::Task<Result<NodeView>> replace_key(std::string id) = 0;
+  /// This member listens for the others at "IP:port" from its next start on, which is about to come when this
+  /// answers; the others follow. The lead is handed over first. kInvalid: no address of this machine.
+  virtual env::Task<Result<HaState>> move_to(std::string address) = 0;
+  /// Of the member that serves; else nothing.
+  virtual TakeOver comparison() const { return {}; }
 };
 
 /// `ha-state.json`. kCorrupt.

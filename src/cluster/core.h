@@ -118,6 +118,7 @@ class Core {
   /// `copy` is filled when the answer is kCopy.
   CoreStatus step(std::string_view message, const std::vector<Tag>& payloads, CopyRequest& copy);
   CoreStatus propose(const Tag& tag, Place& place);
+  /// Of one that is what it is to become already, `context` is what changes, and must not be empty.
   CoreStatus change(ChangeKind kind, MemberId id, std::string_view context, Place& place);
   /// What the change of an entry is about. False: it cannot be read, and has no effect.
   bool read_change(std::string_view change, MemberChange& out) const;

@@ -16,8 +16,10 @@
 #include "cluster/group.h"
 #include "cluster/internal/admission.h"
 #include "cluster/internal/log.h"
+#include "cluster/internal/member_address.h"
 #include "cluster/internal/own_members.h"
 #include "cluster/internal/returning.h"
+#include "cluster/internal/take_over.h"
 #include "cluster/internal/texts.h"
 #include "cluster/journal_thread.h"
 #include "cluster/member.h"
@@ -27,8 +29,10 @@
 #include "cluster/roster.h"
 #include "cluster/virtual_address.h"
 #include "env/disk.h"
+#include "env/interface_address.h"
 #include "env/pools.h"
 #include "env/random.h"
+#include "env/stop_wish.h"
 #include "net/keyed_stream.h"
 #include "store/lmdb_file.h"
 
@@ -62,6 +66,15 @@ constexpr auto kCheckPause = std::chrono::hours(6);
 constexpr uint64_t kCheckRate = uint64_t{64} << 20;
 constexpr int kMetRounds = 20;    // of chores, between two times that what was met is written
 constexpr int kFetchRounds = 10;  // and that another database is asked for
+constexpr int kMostNotes = 20;    // attempts to say in one term what is there at its beginning
+constexpr int kPlaceRounds = 10;  // and that the list is compared with where members say that they are
+/// What a conversation is about in which the member that serves orders another key for a member.
+constexpr const char* kReplaceKeyTalk = "replace-key";
+constexpr std::string_view kAccepted = "accepted";
+constexpr uint64_t kLongestOrder = 1 << 10;
+constexpr auto kOrderPatience = std::chrono::seconds(5);
+/// Until a member is back with another key; it goes on trying afterwards.
+constexpr auto kReplacePatience = std::chrono::seconds(30);
 
 Error not_serving() { return Error(ErrorCode::kUnavailable, "this server does not serve the cluster now"); }
 
@@ -161,7 +174,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   NodeImpl& operator=(const NodeImpl&) = delete;
   ~NodeImpl() override;
 
-  Result<void> open();
+  Result<void> open(const Opening& opening);
   /// open() did not go on because another start from the disk will do better.
   bool opens_again() const { return opens_again_; }
 
@@ -182,6 +195,9 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   env::Task<Result<HaState>> enroll(HaState wanted) override;
   env::Task<Result<Admission>> admit(Candidate candidate) override;
   env::Task<Result<NodeView>> remove(std::string id) override;
+  env::Task<Result<NodeView>> replace_key(std::string id) override;
+  env::Task<Result<HaState>> move_to(std::string address) override;
+  TakeOver comparison() const override;
   env::Task<Result<void>> hand_over(std::string id) override;
   env::Task<Result<std::string>> take_over() override;
   env::Task<Result<bool>> fail_over_safe(env::Duration patience) override;
@@ -200,24 +216,26 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
 
   // Start
   Result<void> install_fetched();
-  Result<void> open_journal_and_data();
-  Result<void> wait_for_copy();
-  Result<void> examine(const env::Path& directory) const;
+  Result<void> open_journal_and_data(const Opening& opening);
+  Result<void> wait_for_copy(const Opening& opening);
   Result<void> begin_journal(const store::AgreedPlace& place);
   Result<void> forget_mark();
-  Result<void> fetch_from_anybody();
+  Result<void> fetch_from_anybody(const std::stop_token& stop);
   Result<void> fetch_from(MemberId from);
-  Result<void> open_store();
-  Result<void> replace_damaged(const Error& why);
+  Result<void> open_store(const Opening& opening);
+  Result<void> replace_damaged(const Error& why, const std::stop_token& stop);
   // A member that has forgotten what it promised
   void forget(const std::string& why);
   Result<void> ask_to_return();
   Result<Admission> ask_to_return(MemberId at, const std::string& key);
   void return_as_another();
+  void come_back_with_another_key();
+  env::Task<void> serve_order(MemberId from, net::KeyedStream& stream);
   env::Task<void> serve_readmission(MemberId from, net::KeyedStream& stream);
   Result<Admission> readmission(MemberId from, const ReadmissionRequest& request);
   Result<void> take_off(MemberId member);
-  Result<void> open_link();
+  Result<net::PeerKey> own_key();
+  Result<void> open_link(net::PeerKey key);
   Result<void> open_member();
   void hold_address();
   void open_files();
@@ -235,6 +253,12 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   // Applier, Host
   void apply(std::vector<AgreedEntry> entries) override;
   void apply_now(const std::vector<AgreedEntry>& entries);
+  bool apply_piece(const std::vector<store::Command>& commands, const store::AgreedStep& step);
+  bool holds_what_is_noted(const TakeOverNote& note);
+  void database_differs(const std::string& why);
+  void compare_all();
+  void note_take_over();
+  void note_once(const Shown& now);
   CopyOffer offer_copy(MemberId) override;
   void copy_ended(MemberId) override {}
   void fetch_copy(const CopyRequest& request) override;
@@ -254,6 +278,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   bool forgot() const;
   Shown shown() const;
   Result<void> change(ChangeKind kind, MemberId id, const std::string& context);
+  void follow_addresses();
   void promote_who_keeps_up();
   void keep_one_vote();
   Result<void> give_vote(MemberId to);
@@ -269,14 +294,19 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
                      const std::map<MemberId, PeerFacts>& facts) const REQUIRES(mutex_);
   Result<HaState> introduction();
   Result<Admission> admission(const Candidate& candidate);
+  Result<MemberId> place_of_lost(const Candidate& candidate);
   Result<NodeView> removal(const std::string& id);
+  Result<void> order_another_key(MemberId member);
+  Result<NodeView> key_replaced(const std::string& id);
+  Result<HaState> moved_to(const std::string& address);
   Result<void> leadership_to(const std::string& id, env::Duration patience);
 
   env::Runtime& runtime_;
   const NodeOptions options_;
   HaState state_;  // but for what is said of the API
   const MemberId number_;
-  std::optional<net::PeerKey> key_;
+  std::string listens_at_;  // from the start on
+  bool keyless_ = false;    // from the start on: the others do not know the key that it shows
   mutable env::Signal changes_;
 
   mutable Mutex mutex_;  // guards what follows
@@ -287,16 +317,21 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::string forgot_ GUARDED_BY(mutex_);   // why this member is to come back as another one
   std::map<std::string, env::SteadyTime> taken_off_ GUARDED_BY(mutex_);  // by ConsensusID
   Shown shown_ GUARDED_BY(mutex_);
+  TakeOver take_over_ GUARDED_BY(mutex_);
 
   bool opens_again_ = false;  // while it opens
   std::atomic<bool> fetching_{false};
   std::atomic<bool> database_bad_{false};  // another one is to be fetched
   std::atomic<bool> readmitting_{false};
-  std::atomic<bool> removed_{false};                   // it is no member any more, and may be enrolled again
-  std::atomic<bool> switching_{false};                 // the lead is being handed over
-  std::atomic<bool> copy_installed_{false};            // since the start: its giver waits to hear of it
-  bool told_ = false;                                  // cluster thread
-  env::SteadyTime next_tick_{};                        // cluster thread
+  std::atomic<bool> noting_{false};
+  uint64_t noted_term_ = 0;  // in which it was tried, by whoever has noting_
+  int note_attempts_ = 0;
+  std::atomic<uint64_t> compared_{0};        // the newest term at whose beginning this database was the same
+  std::atomic<bool> removed_{false};         // it is no member any more, and may be enrolled again
+  std::atomic<bool> switching_{false};       // the lead is being handed over
+  std::atomic<bool> copy_installed_{false};  // since the start: its giver waits to hear of it
+  bool told_ = false;                        // cluster thread
+  env::SteadyTime next_tick_{};              // cluster thread
   uint64_t seen_applied_ = 0, durable_applied_ = 0;    // chores
   std::map<MemberId, env::SteadyTime> in_step_since_;  // chores
   std::string met_written_;                            // chores
@@ -354,20 +389,16 @@ void NodeImpl::committed(uint64_t index) {
 
 // ------------------------------------------------------------------------------------------------- the start
 
-Result<void> NodeImpl::open() {
+Result<void> NodeImpl::open(const Opening& opening) {
   const Places& places = options_.places;
-  Result<net::PeerKey> key = net::PeerKey::load(places.key());
-  if (!key.ok()) return key.error();
-  const Roster known = roster();
-  const RosterMember* self = known.find(number_);
-  if (self != nullptr && self->key != key->public_key())
-    return Error(ErrorCode::kCorrupt, places.key().string() + " is not the key of this member");
-  key_ = std::move(*key);
   (void)env::remove_tree(places.own() / "copies");
-  for (const auto step : {&NodeImpl::open_link, &NodeImpl::open_journal_and_data, &NodeImpl::open_store,
-                          &NodeImpl::open_member}) {
-    if (Result<void> done = (this->*step)(); !done.ok()) return done;
-  }
+  Result<net::PeerKey> key = own_key();
+  if (!key.ok()) return key.error();
+  Result<void> opened = open_link(std::move(*key));
+  if (opened.ok()) opened = open_journal_and_data(opening);
+  if (opened.ok()) opened = open_store(opening);
+  if (opened.ok()) opened = open_member();
+  if (!opened.ok()) return opened;
   open_files();
   cluster_thread_ = std::thread([this] { run_cluster(); });
   apply_thread_ = std::thread([this] { run_calls(applying_); });
@@ -378,6 +409,20 @@ Result<void> NodeImpl::open() {
   keeper_->start();
   hold_address();
   return {};
+}
+
+/// One that has lost its key is a stranger to the others, and can do nothing about it but say so.
+Result<net::PeerKey> NodeImpl::own_key() {
+  Result<net::PeerKey> key = net::PeerKey::load(options_.places.key());
+  const Roster known = roster();
+  const RosterMember* self = known.find(number_);
+  if (key.ok() && (self == nullptr || self->key == key->public_key())) return key;
+  const std::string why = key.ok() ? "is not the key of this member" : "is lost or damaged";
+  keyless_ = true;
+  kLog.error("{} {}: this member takes no part", options_.places.key().string(), why);
+  trouble(fmt::format("its key ({}) {}: enroll this server again, which gives it another one",
+                      options_.places.key().filename().string(), why));
+  return net::PeerKey::make();
 }
 
 void NodeImpl::hold_address() {
@@ -398,10 +443,14 @@ void NodeImpl::open_files() {
   keeper_ = std::move(keeper);
 }
 
-Result<void> NodeImpl::open_link() {
+Result<void> NodeImpl::open_link(net::PeerKey key) {
+  listens_at_ = listening_address(state_.consensus_address, options_.settings, env::has_address);
+  if (listens_at_ != state_.consensus_address)
+    kLog.warn("{} is no address of this machine any more: this member listens at {}, and tells the others",
+              state_.consensus_address, listens_at_);
   PeerLink::Options options;
   options.own = number_;
-  options.address = state_.consensus_address;
+  options.address = listens_at_;
   options.scratch = options_.places.own() / "copies";
   options.copy_rate = options_.files.catch_up_rate;
   PeerLink::Events events;
@@ -428,6 +477,7 @@ Result<void> NodeImpl::open_link() {
   };
   events.talk = [this](MemberId from, std::string kind, net::KeyedStream& stream) {
     if (kind == kReadmissionTalk) return serve_readmission(from, stream);
+    if (kind == kReplaceKeyTalk) return serve_order(from, stream);
     std::shared_ptr<FileGiver> giver;
     {
       const Lock lock(mutex_);
@@ -435,11 +485,10 @@ Result<void> NodeImpl::open_link() {
     }
     return file_server_.serve(from, std::move(kind), stream, std::move(giver));
   };
-  Result<net::PeerKey> key = net::PeerKey::load(options_.places.key());
-  if (!key.ok()) return key.error();
-  Result<std::unique_ptr<PeerLink>> link = PeerLink::open(options, std::move(*key), std::move(events));
+  Result<std::unique_ptr<PeerLink>> link = PeerLink::open(options, std::move(key), std::move(events));
   if (!link.ok()) return link.error();
   link_ = std::move(*link);
+  show();
   link_->set_peers(addresses(roster()));
   return {};
 }
@@ -466,11 +515,12 @@ Result<void> NodeImpl::install_fetched() {
   return env::sync_directory(places.own());
 }
 
-Result<void> NodeImpl::open_journal_and_data() {
+Result<void> NodeImpl::open_journal_and_data(const Opening& opening) {
   const Places& places = options_.places;
+  if (keyless_) return {};
   if (is_returning(places)) {
     forget("it has asked to come back as another one");
-    return wait_for_copy();
+    return wait_for_copy(opening);
   }
   Result<std::unique_ptr<Journal>> journal = open_journal(places.journal(), {.max_bytes = kJournalBytes});
   if (!journal.ok()) {
@@ -478,31 +528,28 @@ Result<void> NodeImpl::open_journal_and_data() {
   } else {
     journal_ = std::move(*journal);
   }
-  return wait_for_copy();
+  return wait_for_copy(opening);
 }
 
 /// Until there is a database that the journal leads on from.
-Result<void> NodeImpl::wait_for_copy() {
+Result<void> NodeImpl::wait_for_copy(const Opening& opening) {
   const Places& places = options_.places;
   while (true) {
     if (Result<void> done = install_fetched(); !done.ok()) return done;
     if (!std::filesystem::exists(places.set_aside())) {
-      if (const Result<void> sound = examine(places.data()); !sound.ok())
-        return replace_damaged(sound.error());
+      const Result<void> sound = opening.examine ? opening.examine(places.data()) : Result<void>{};
+      if (!sound.ok()) return replace_damaged(sound.error(), opening.stop);
       const Result<store::AgreedState> state = store::read_agreed(places.data());
-      if (!state.ok() && state.error().code != ErrorCode::kNotFound) return replace_damaged(state.error());
+      if (!state.ok() && state.error().code != ErrorCode::kNotFound)
+        return replace_damaged(state.error(), opening.stop);
       const store::AgreedPlace place = state.ok() ? state->place : store::AgreedPlace{};
       if (!journal_ && place.index != 0) return {};
       const Standpoint stands = journal_ ? standpoint(place, journal_->contents()) : Standpoint::kBehind;
       if (stands == Standpoint::kFits) return forget_mark();
       if (stands == Standpoint::kBegins) return begin_journal(place);
     }
-    if (Result<void> fetched = fetch_from_anybody(); !fetched.ok()) return fetched;
+    if (Result<void> fetched = fetch_from_anybody(opening.stop); !fetched.ok()) return fetched;
   }
-}
-
-Result<void> NodeImpl::examine(const env::Path& directory) const {
-  return options_.examine ? options_.examine(directory) : Result<void>{};
 }
 
 Result<void> NodeImpl::forget_mark() {
@@ -528,9 +575,10 @@ Result<void> NodeImpl::begin_journal(const store::AgreedPlace& place) {
   return forget_mark();
 }
 
-/// From whoever gives one; only the end of the process ends this.
-Result<void> NodeImpl::fetch_from_anybody() {
+/// From whoever gives one, until the process is to end.
+Result<void> NodeImpl::fetch_from_anybody(const std::stop_token& stop) {
   kLog.info("this member has no database of the cluster yet and fetches a copy");
+  const std::stop_callback cut(stop, [this] { link_->stop(); });
   for (int round = 0;; ++round) {
     const auto others = roster().others(number_);
     for (const auto& [number, observes] : others) {
@@ -544,7 +592,8 @@ Result<void> NodeImpl::fetch_from_anybody() {
     }
     if (others.empty())
       return Error(ErrorCode::kCorrupt, "the database of this cluster is gone, and no other member has one");
-    std::this_thread::sleep_for(kRetryPause);
+    if (!env::pause(stop, kRetryPause))
+      return Error(ErrorCode::kCancelled, "this member was to stop before it had a copy of the database");
   }
 }
 
@@ -564,24 +613,25 @@ Result<void> NodeImpl::fetch_from(MemberId from) {
   return env::write_file_atomic(places.fetched() / kCompleteMark, "", 0600);
 }
 
-Result<void> NodeImpl::open_store() {
+Result<void> NodeImpl::open_store(const Opening& opening) {
   store::Options options = options_.store;
   options.sequencer = std::make_shared<ClusterSequencer>(*this);
   options.last_commit_may_go = true;
   Result<std::unique_ptr<store::Store>> store = store::open_store(options);
-  if (!store.ok()) return replace_damaged(store.error());
+  if (!store.ok()) return replace_damaged(store.error(), opening.stop);
   store_ = std::move(*store);
   const Result<Roster> roster = decode_roster(store_->agreed().members);
   if (!roster.ok()) return roster.error();
   take_roster(*roster);
+  if (const std::optional<TakeOverNote> note = note_in(*store_->snapshot())) compared_ = note->term;
   return {};
 }
 
 /// The database, not the journal: nothing that was promised is lost. It stays until a copy is whole.
-Result<void> NodeImpl::replace_damaged(const Error& why) {
-  if (why.code != ErrorCode::kCorrupt || roster().others(number_).empty()) return why;
+Result<void> NodeImpl::replace_damaged(const Error& why, const std::stop_token& stop) {
+  if (why.code != ErrorCode::kCorrupt || keyless_ || roster().others(number_).empty()) return why;
   kLog.error("the database of this member is damaged and is replaced by a copy: {}", why.text());
-  if (Result<void> fetched = fetch_from_anybody(); !fetched.ok()) return fetched;
+  if (Result<void> fetched = fetch_from_anybody(stop); !fetched.ok()) return fetched;
   opens_again_ = true;
   return Error(ErrorCode::kCancelled, "a copy takes the place of the database");
 }
@@ -682,9 +732,10 @@ void NodeImpl::look() {
   }
   const Member::View view = member_->view();
   const bool active = view.active && member_->may_read();
-  bool changed = false;
+  bool changed = false, begins = false;
   {
     const Lock lock(mutex_);
+    begins = active && !shown_.active;
     changed = active != shown_.active || view.leader != shown_.member.leader ||
               view.term != shown_.member.term || view.abstains != shown_.member.abstains;
     shown_.member = view;
@@ -701,6 +752,8 @@ void NodeImpl::look() {
     told_ = true;
     member_->tell_copied(view.leader, true);
   }
+  // Before anybody can write: the rooms that do open once this is known.
+  if (begins) applying_.put([this] { note_take_over(); });
   if (!changed) return;
   kLog.info("role={} term={} leader={} serves={}", view.role == Role::kLeader ? "leader" : "follower",
             view.term, view.leader, active);
@@ -718,6 +771,8 @@ void NodeImpl::show() {
         {},           upgrade_};
     if (keeper_) facts.files = keeper_->standing();
   }
+  facts.address = listens_at_;
+  facts.compared = compared_;
   link_->set_facts(facts);
 }
 
@@ -729,9 +784,11 @@ void NodeImpl::apply(std::vector<AgreedEntry> entries) {
 /// On the thread for that. An entry that cannot be applied stays unapplied: this member then never serves.
 void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
   std::vector<store::Command> commands;
-  store::AgreedStep step{{entries.back().index, entries.back().term}, {}, {}};
+  store::AgreedStep step;
   std::optional<Roster> after;
   for (const AgreedEntry& entry : entries) {
+    const store::AgreedPlace before = step.place;
+    step.place = {entry.index, entry.term};
     if (entry.kind == EntryKind::kChange) {
       after = changed(after ? *after : roster(), entry.change);
       step.conf = entry.conf;
@@ -740,14 +797,27 @@ void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
     if (entry.kind != EntryKind::kData) continue;
     Result<std::vector<store::Command>> group = decode_group(entry.payload);
     if (!group.ok()) return must_end(group.error());
+    const std::optional<TakeOverNote> note = group->empty() ? std::nullopt : note_in(group->front());
+    if (note) {  // what comes before it is applied by itself, and compared
+      if (before.index != 0 && !apply_piece(commands, {before, step.conf, step.members})) return;
+      commands.clear();
+      if (!holds_what_is_noted(*note)) return;
+    }
     std::ranges::move(*group, std::back_inserter(commands));
   }
+  if (!apply_piece(commands, step)) return;
+  if (after) take_roster(*after);
+  committed(step.place.index);
+}
+
+/// False: it is not there, and nothing that follows is to be applied.
+bool NodeImpl::apply_piece(const std::vector<store::Command>& commands, const store::AgreedStep& step) {
   bool waited = false;
   while (!stopping_) {
     const Result<void> applied = store_->apply(commands, step);
     if (applied.ok()) {
       if (waited) trouble("");
-      break;
+      return true;
     }
     if (applied.error().code == ErrorCode::kInsufficientStorage) {
       waited = true;
@@ -755,18 +825,37 @@ void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
       std::this_thread::sleep_for(kRetryPause);
       continue;
     }
-    kLog.error("agreed entries up to {} cannot be applied here: {}", step.place.index,
-               applied.error().text());
-    trouble("its database differs from that of the others; it fetches theirs");
-    calls_.put([this] {
-      if (member_) member_->may_lead(false);
-    });
-    database_bad_ = true;
-    return;
+    database_differs(fmt::format("agreed entries up to {} cannot be applied here: {}", step.place.index,
+                                 applied.error().text()));
+    return false;
   }
-  if (stopping_) return;
-  if (after) take_roster(*after);
-  committed(step.place.index);
+  return false;
+}
+
+void NodeImpl::database_differs(const std::string& why) {
+  kLog.error("{}", why);
+  trouble("its database differs from that of the others; it fetches theirs");
+  calls_.put([this] {
+    if (member_) member_->may_lead(false);
+  });
+  database_bad_ = true;
+}
+
+/// Whether this database may go on: it is that of the member that has taken over, or cannot be compared.
+bool NodeImpl::holds_what_is_noted(const TakeOverNote& note) {
+  const Result<Comparison> found = store::as_result(
+      [&]() -> Result<Comparison> { return compare_with(note, store_->newest().seq, *store_->snapshot()); });
+  if (!found.ok() || *found == Comparison::kCannot) return true;
+  if (*found == Comparison::kDiffers) {
+    database_differs(
+        fmt::format("what this member holds at commit {} is not what the member holds that has "
+                    "taken over in term {}",
+                    note.seq, note.term));
+    return false;
+  }
+  compared_ = note.term;
+  show();
+  return true;
 }
 
 Host::CopyOffer NodeImpl::offer_copy(MemberId) {
@@ -794,8 +883,8 @@ void NodeImpl::fetch_copy(const CopyRequest& request) {
 }
 
 void NodeImpl::abstains(const std::string& why, Abstention kind) {
-  if (kind == Abstention::kRemoved) return was_removed(why);
   if (forgot()) return;
+  if (kind == Abstention::kRemoved) return was_removed(why);
   forget(why);
   return_thread_ = std::thread([this] { return_as_another(); });
 }
@@ -880,6 +969,8 @@ void NodeImpl::run_chores() {
       promote_who_keeps_up();
     }
     if (++round % 50 == 0) trim();
+    if (round % kPlaceRounds == 0) follow_addresses();
+    compare_all();
     if (round % kMetRounds == 0) remember_met();
     if (database_bad_ && round % kFetchRounds == 0) fetch_another_database();
   }
@@ -949,6 +1040,100 @@ void NodeImpl::promote_who_keeps_up() {
     const Result<void> done = change(ChangeKind::kPromote, member.number, "");
     kLog.info("member {} becomes a voter: {}", member.number, done.ok() ? "agreed" : done.error().text());
     in_step_since_.erase(member.number);
+    return;
+  }
+}
+
+TakeOver NodeImpl::comparison() const {
+  if (!may_answer()) return {};
+  const Lock lock(mutex_);
+  return take_over_.term == shown_.member.term ? take_over_ : TakeOver{};
+}
+
+/// At the member that serves: what the others hold is what it holds, shown once in its term.
+void NodeImpl::compare_all() {
+  const Shown now = shown();
+  if (!now.active) return;
+  TakeOver known;
+  {
+    const Lock lock(mutex_);
+    known = take_over_;
+  }
+  if (known.term != now.member.term) return note_take_over();
+  const std::map<MemberId, PeerFacts> facts = link_->facts();
+  const Roster all = roster();
+  const size_t before = known.equal.size();
+  for (const RosterMember& member : all.members) {
+    const auto said = facts.find(member.number);
+    if (said == facts.end() || said->second.compared != known.term) continue;
+    if (std::ranges::find(known.equal, member.id) != known.equal.end()) continue;
+    known.equal.push_back(member.id);
+    kLog.info("member {} holds the same term={} seq={} digest={}", member.number, known.term, known.seq,
+              known.digest);
+  }
+  if (known.equal.size() == before) return;
+  kLog.info("{} of {} members hold the same up to commit {}: nothing is missing", known.equal.size(),
+            all.members.size(), known.seq);
+  const Lock lock(mutex_);
+  take_over_ = std::move(known);
+}
+
+/// Its first commit carries the digest of all that was there before. When another commit comes between it is
+/// done again.
+void NodeImpl::note_take_over() {
+  const Shown now = shown();
+  if (!now.active || stopping_ || noting_.exchange(true)) return;
+  if (noted_term_ != now.member.term) note_attempts_ = 0;
+  noted_term_ = now.member.term;
+  if (note_attempts_ < kMostNotes) note_once(now);
+  ++note_attempts_;
+  noting_ = false;
+}
+
+void NodeImpl::note_once(const Shown& now) {
+  {
+    const Lock lock(mutex_);
+    if (take_over_.term == now.member.term) return;
+  }
+  TakeOverNote note{now.member.term, 0, {}};
+  const Result<store::Cursor> noted = store::as_result([&]() -> Result<store::Cursor> {
+    note.seq = store_->newest().seq;
+    const auto snapshot = store_->snapshot();
+    if (store_->newest().seq != note.seq) return Error(ErrorCode::kConflict, "a commit came between");
+    note.digest = digest_of_all(*snapshot);
+    store::Batch batch;
+    batch.principal = "system";
+    batch.secrets.push_back(note_change(note));
+    return store_->commit_sync(std::move(batch));
+  });
+  if (!noted.ok() || noted->seq != note.seq + 1) return;
+  kLog.info("this member has taken over term={} entry={} seq={} digest={}", note.term, now.member.commit,
+            note.seq, note.digest);
+  compared_ = note.term;
+  const Lock lock(mutex_);
+  take_over_ = {note.term, note.seq, note.digest, {state_.consensus_id}};
+}
+
+/// The list is for those that start: it follows what members say themselves of where they are.
+void NodeImpl::follow_addresses() {
+  if (!shown().active) return;
+  const std::map<MemberId, PeerFacts> facts = link_->facts();
+  const Roster now = roster();
+  for (const RosterMember& member : now.members) {
+    const auto said = facts.find(member.number);
+    RosterMember moved = member;
+    if (member.number == number_) moved.address = listens_at_;
+    if (said != facts.end() && !said->second.address.empty()) {
+      moved.address = said->second.address;
+      if (!said->second.api_url.empty()) moved.api_url = said->second.api_url;
+    }
+    const bool taken =
+        std::ranges::find(now.members, moved.address, &RosterMember::address) != now.members.end();
+    if (taken) continue;  // by itself, or by another one
+    const ChangeKind as_it_is = member.voter ? ChangeKind::kPromote : ChangeKind::kAddLearner;
+    const Result<void> done = change(as_it_is, member.number, encode_roster_member(moved));
+    kLog.info("member {} is at {} now: {}", member.number, moved.address,
+              done.ok() ? "agreed" : done.error().text());
     return;
   }
 }
@@ -1086,6 +1271,7 @@ ClusterView NodeImpl::view() const {
     if (!out.nodes.back().passive) out.active_id = member.id;
   }
   out.state = state_;
+  out.state.consensus_address = listens_at_;
   out.state.ha_id = own_.roster.ha_id;
   out.state.passive = !out.active;
   if (!api_.api_url.empty()) out.state.api_url = api_.api_url;
@@ -1133,15 +1319,16 @@ Result<HaState> NodeImpl::introduction() {
 }
 
 env::Task<Result<HaState>> NodeImpl::enroll(HaState wanted) {
-  if (!removed_)
+  if (!removed_ && !keyless_)
     co_return Error(ErrorCode::kConflict, "this server is a member of a cluster; remove it there first");
   JoinRequest request;
   request.places = options_.places;
   request.settings = options_.settings;
-  request.consensus_id = env::random_uuid();
+  // One that was removed is known to be another one; of one that has lost its key the place is taken.
+  request.consensus_id = removed_ ? env::random_uuid() : state_.consensus_id;
   request.api_url = view().state.api_url;
   request.hostname = state_.server_hostname;
-  request.listens_on = state_.consensus_address;
+  request.listens_on = listens_at_;
   Result<HaState> joined = co_await join(runtime_, std::move(request), std::move(wanted));
   if (joined.ok()) options_.restart("this server has joined a cluster");
   co_return joined;
@@ -1159,8 +1346,13 @@ Result<Admission> NodeImpl::admission(const Candidate& candidate) {
   const env::WallTime now = env::system_clock().wall();
   if (Result<void> known = check_token(*store_->snapshot(), candidate.token, now); !known.ok())
     return known.error();
-  if (Result<void> fine = check_candidate(candidate, roster()); !fine.ok()) return fine.error();
+  const Result<MemberId> lost = place_of_lost(candidate);
+  if (!lost.ok()) return lost.error();
   if (Result<void> used = use_token(*store_, candidate.token, now); !used.ok()) return used.error();
+  if (*lost != 0) {
+    if (Result<void> gone = change(ChangeKind::kRemove, *lost, ""); !gone.ok()) return gone.error();
+    kLog.info("member {} has lost its key and is enrolled again id={}", *lost, candidate.id);
+  }
   RosterMember member{roster().next,     candidate.id,       candidate.key, candidate.address,
                       candidate.api_url, candidate.observer, false};
   if (Result<void> added = change(ChangeKind::kAddLearner, member.number, encode_roster_member(member));
@@ -1169,6 +1361,19 @@ Result<Admission> NodeImpl::admission(const Candidate& candidate) {
   }
   kLog.info("member {} admitted id={} address={}", member.number, member.id, member.address);
   return Admission{member.number, roster().ha_id, encode_roster(roster())};
+}
+
+/// The number of the member whose place the candidate takes, because nobody hears that one any more: it has
+/// lost its key, or never got to know that it was admitted. 0: it is a new one.
+Result<MemberId> NodeImpl::place_of_lost(const Candidate& candidate) {
+  const Roster now = roster();
+  const RosterMember* member = now.find_id(candidate.id);
+  const std::vector<NodeView> nodes = view().nodes;
+  const auto seen = std::ranges::find(nodes, candidate.id, &NodeView::id);
+  const bool lost = member != nullptr && member->number != number_ && seen != nodes.end() && seen->offline;
+  Result<void> fine = check_candidate(candidate, now, lost ? std::string_view(member->id) : "");
+  if (!fine.ok()) return fine.error();
+  return lost ? member->number : MemberId{0};
 }
 
 env::Task<Result<NodeView>> NodeImpl::remove(std::string id) {
@@ -1191,6 +1396,118 @@ Result<NodeView> NodeImpl::removal(const std::string& id) {
   if (Result<void> done = change(ChangeKind::kRemove, member->number, ""); !done.ok()) return done.error();
   kLog.info("member {} removed id={}", member->number, id);
   return gone;
+}
+
+// ----------------------------------------------------------------------- other keys and other addresses
+
+env::Task<Result<NodeView>> NodeImpl::replace_key(std::string id) {
+  Result<NodeView> out = not_serving();
+  co_await env::run_blocking(env::Pool::kLong, [&] { out = key_replaced(id); });
+  co_return out;
+}
+
+Result<NodeView> NodeImpl::key_replaced(const std::string& id) {
+  if (!may_answer()) return not_serving();
+  const Roster before = roster();
+  const RosterMember* member = before.find_id(id);
+  if (member == nullptr) return Error(ErrorCode::kNotFound, id + " is no member of this cluster");
+  if (member->number == number_)
+    return Error(ErrorCode::kConflict, id + " serves: hand the lead over first (`mullion system passive`)");
+  if (Result<void> told = order_another_key(member->number); !told.ok()) return told.error();
+  const auto deadline = std::chrono::steady_clock::now() + kReplacePatience * options_.pace;
+  while (std::chrono::steady_clock::now() < deadline && !stopping_) {
+    const Roster now = roster();
+    const RosterMember* back = now.find_id(id);
+    if (back != nullptr && back->key != member->key) {
+      kLog.info("member {} has another key and is member {} now id={}", member->number, back->number, id);
+      const std::vector<NodeView> nodes = view().nodes;
+      return *std::ranges::find(nodes, id, &NodeView::id);
+    }
+    if (!may_answer()) return not_serving();
+    std::this_thread::sleep_for(kTick);
+  }
+  return Error(ErrorCode::kTimeout, id + " is not back with another key yet; it goes on trying");
+}
+
+Result<void> NodeImpl::order_another_key(MemberId member) {
+  auto answer = std::make_shared<std::promise<Result<void>>>();
+  std::future<Result<void>> future = answer->get_future();
+  link_->talk(
+      member, kReplaceKeyTalk,
+      [](net::KeyedStream& stream) -> env::Task<Result<void>> {
+        Result<void> asked = co_await write_text(stream, kReplaceKeyTalk);
+        if (!asked) co_return asked;
+        const Result<std::string> said = co_await read_text(stream, kLongestOrder, kOrderPatience);
+        if (!said) co_return said.error();
+        if (*said != kAccepted) co_return Error(ErrorCode::kConflict, *said);
+        co_return Result<void>();
+      },
+      [answer](const Result<void>& done) { answer->set_value(done); });
+  answer.reset();
+  Result<void> told = Error(ErrorCode::kCancelled, "stopping");
+  try {
+    told = future.get();
+  } catch (const std::future_error&) {  // the work was dropped: the link stops
+  }
+  if (told.ok() || told.error().code == ErrorCode::kConflict) return told;
+  return Error(ErrorCode::kConflict,
+               fmt::format("member {} cannot be told ({}): remove it, and enroll it again", member,
+                           told.error().text()));
+}
+
+/// At a passive member.
+env::Task<void> NodeImpl::serve_order(MemberId from, net::KeyedStream& stream) {
+  const Result<std::string> order = co_await read_text(stream, kLongestOrder, kOrderPatience);
+  if (!order) co_return;
+  const std::map<MemberId, PeerFacts> facts = link_->facts();
+  const auto said = facts.find(from);
+  const bool serves = said != facts.end() && said->second.active;
+  if (serves) calls_.put([this] { come_back_with_another_key(); });
+  const std::string_view answer = serves ? kAccepted : "this is ordered by the member that serves alone";
+  (void)co_await write_text(stream, answer);
+}
+
+/// On the cluster thread. It has forgotten nothing, and goes on voting until it is taken off the list.
+void NodeImpl::come_back_with_another_key() {
+  if (forgot() || removed_ || stopping_) return;
+  kLog.warn("this member comes back with another key, as somebody has ordered");
+  trouble("it comes back with another key, as somebody has ordered");
+  {
+    const Lock lock(mutex_);
+    forgot_ = "it has been ordered to come back with another key";
+  }
+  return_thread_ = std::thread([this] { return_as_another(); });
+}
+
+env::Task<Result<HaState>> NodeImpl::move_to(std::string address) {
+  Result<HaState> out = not_serving();
+  co_await env::run_blocking(env::Pool::kLong, [&] { out = moved_to(address); });
+  co_return out;
+}
+
+Result<HaState> NodeImpl::moved_to(const std::string& address) {
+  const auto refused = [](ErrorCode code, std::string_view why) {
+    return Error(code, fmt::format("ConsensusAddr: {}", why));
+  };
+  if (!net::is_ip_and_port(address)) return refused(ErrorCode::kInvalid, "is IP:port");
+  HaState wanted = view().state;
+  if (address == listens_at_ && address == state_.consensus_address) return wanted;
+  if (!is_of_this_machine(address, env::has_address))
+    return refused(ErrorCode::kInvalid, ip_of(address) + " is no address of this machine");
+  for (const RosterMember& member : roster().members) {
+    if (member.number != number_ && member.address == address)
+      return refused(ErrorCode::kConflict, fmt::format("member {} has this address", member.id));
+  }
+  if (address != listens_at_) {
+    if (Result<void> free = check_port_is_free(runtime_, address); !free.ok()) return free.error();
+  }
+  HaState kept = state_;
+  kept.consensus_address = wanted.consensus_address = address;
+  Result<void> written = env::write_file_atomic(options_.places.state(), encode_state(kept), 0600);
+  if (!written.ok()) return written.error();
+  leave(kChangePatience);  // nobody can take over: then nobody serves while it starts anew
+  options_.restart(fmt::format("it listens for the other members at {}", address));
+  return wanted;
 }
 
 // ------------------------------------------------------------------------------- members that forgot
@@ -1486,7 +1803,7 @@ void go_on_alone_if_asked(const Places& places) {
 
 }  // namespace
 
-Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions options) {
+Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions options, const Opening& opening) {
   const Result<std::string> text = env::read_file(options.places.state());
   if (!text.ok()) return text.error();
   Result<HaState> state = decode_state(*text);
@@ -1497,7 +1814,7 @@ Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions optio
     Result<OwnMembers> own = read_members(options.places);
     if (!own.ok()) return own.error();
     auto node = std::make_unique<NodeImpl>(runtime, options, *state, std::move(*own));
-    const Result<void> opened = node->open();
+    const Result<void> opened = node->open(opening);
     if (opened.ok()) return std::unique_ptr<Node>(std::move(node));
     if (!node->opens_again()) return opened.error();
   }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 
 #include "cluster/cluster.h"
 #include "cluster/file_keeper.h"
@@ -37,6 +38,7 @@ struct HaSettings {
   std::string virtual_address;
   std::string virtual_interface, virtual_interface_script;
   bool load_balanced = false;
+  std::string outside_address;     // IP by which others reach this machine, as far as is known
   bool listens_everywhere = true;  // the ports of the server are reached at any address of the machine
 };
 
@@ -52,9 +54,6 @@ struct NodeOptions {
   /// serve while there are other members.
   bool on_trial = false;
   KeeperOptions files = {};
-  /// Asked before the database in a folder is opened: kCorrupt when that would end the process. Used while
-  /// the node opens. Null: all are sound.
-  std::function<Result<void>(const env::Path& directory)> examine = {};
   /// Asks for a start anew of the whole process; may be called by any thread, more than once.
   std::function<void(std::string why)> restart;
 };
@@ -83,9 +82,20 @@ class Node : public Cluster {
 /// Whether the base root belongs to a member. An error: it cannot be known, and nothing may be started.
 Result<bool> is_enrolled(const Places& places);
 
+/// What the opening of a node uses, and nothing keeps: it is handed on as an argument, from call to call.
+struct Opening {
+  /// Asked before the database in a folder is opened: kCorrupt when that would end the process. Null: all are
+  /// sound.
+  std::function<Result<void>(const env::Path& directory)> examine = {};
+  /// The process is to end: what waits gives up.
+  std::stop_token stop = {};
+};
+
 /// Opens what enroll() has made. Without a database of the cluster it blocks until a copy was fetched.
-/// kCorrupt: state, key or members cannot be read; kConflict: the address is in use.
-Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions options);
+/// kCorrupt: state, key or members cannot be read; kConflict: the address is in use; kCancelled: it was to
+/// stop.
+Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions options,
+                                        const Opening& opening = {});
 
 /// A server without a cluster, which can be made a member.
 struct AloneOptions {
@@ -109,9 +119,10 @@ struct ByHandStart {
 /// kInvalid: what is missing.
 Result<void> check_by_hand(const ByHandStart& start);
 /// Makes a member of a server that is none, before it serves anything: the first one of a cluster of its own
-/// `store`, or a passive one, which asks until the active one admits it. kInvalid: it never will be. Blocks.
+/// `store`, or a passive one, which asks until the active one admits it. kInvalid: it never will be;
+/// kCancelled: it was to stop. Blocks.
 Result<void> enter_by_hand(env::Runtime& runtime, store::Store* store, const AloneOptions& options,
-                           const ByHandStart& start);
+                           const ByHandStart& start, std::stop_token stop = {});
 
 class Alone : public Cluster {
  public:

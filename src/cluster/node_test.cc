@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "cluster/internal/admission.h"
@@ -105,15 +106,19 @@ class Nodes : public ::testing::Test {
     ASSERT_TRUE(admitted.ok()) << admitted.error().text();
     ASSERT_TRUE(settle(request(machine), key, *admitted, wanted(machine)).ok());
   }
-  void start(Machine& machine, bool on_trial = false) {
+  static NodeOptions options_of(Machine& machine) {
     NodeOptions options;
-    options.on_trial = on_trial;
     options.places = machine.places;
     options.store = small_store(machine.places.data());
     options.version = "v1";
     options.pace = 2;  // machines that test are busy
     options.in_step_ticks = 100;
     options.restart = [&machine](const std::string&) { ++machine.restarts; };
+    return options;
+  }
+  void start(Machine& machine, bool on_trial = false) {
+    NodeOptions options = options_of(machine);
+    options.on_trial = on_trial;
     Result<std::unique_ptr<Node>> node = open_node(runtime_, std::move(options));
     ASSERT_TRUE(node.ok()) << node.error().text();
     machine.node = std::move(*node);
@@ -315,6 +320,26 @@ TEST_F(Nodes, AMemberWithoutItsDatabaseFetchesACopy) {
 }
 
 /// Also the one that a majority would need, when the other passive member is gone: it does not count.
+TEST_F(Nodes, WhoWaitsForACopyStopsWhenItIsTo) {
+  Machine& first = found_first();
+  ASSERT_TRUE(wait_until_active(first));
+  Machine& second = add_machine();
+  admit(first, second);
+  first.node.reset();  // nobody has a copy to give
+  std::stop_source stops;
+  std::future<ErrorCode> opened = std::async(std::launch::async, [&] {
+    const auto node = open_node(runtime_, options_of(second), {.stop = stops.get_token()});
+    return node.ok() ? ErrorCode::kInternal : node.error().code;
+  });
+  EXPECT_EQ(opened.wait_for(300ms), std::future_status::timeout) << "it waits";
+  stops.request_stop();
+  ASSERT_EQ(opened.wait_for(10s), std::future_status::ready);
+  EXPECT_EQ(opened.get(), ErrorCode::kCancelled);
+  start(first);
+  start(second);  // as if nothing had been
+  EXPECT_TRUE(wait_until_equal(first, second));
+}
+
 TEST_F(Nodes, AMemberWhoseJournalIsGoneTakesNoPartAndComesBackByItself) {
   three_members();
   ASSERT_TRUE(wait_until_equal(*machines_[0], *machines_[2]));
@@ -375,6 +400,82 @@ TEST_F(Nodes, AFlippedBitInADatabaseIsFoundAndACopyFetched) {
   ASSERT_TRUE(wait_until_equal(*machines_[0], third));
   EXPECT_EQ(get(*third.node, "large"), body);
   EXPECT_EQ(third.node->view().trouble, "");
+}
+
+TEST_F(Nodes, AMemberIsFoundWhereItSaysThatItListens) {
+  three_members();
+  Machine& third = *machines_[2];
+  third.node.reset();
+  HaState state = decode_state(env::read_file(third.places.state()).value()).value();
+  state.consensus_address = third.address = fmt::format("127.0.0.1:{}", free_port(runtime_));
+  ASSERT_TRUE(env::write_file_atomic(third.places.state(), encode_state(state), 0600).ok());
+  start(third);
+  for (const auto& machine : machines_) {
+    EXPECT_TRUE(env::eventually([&] {
+      const Result<OwnMembers> known = read_members(machine->places);
+      return known.ok() && known->roster.find(3)->address == third.address && known->roster.find(3)->voter;
+    })) << machine->name
+        << " will find it after a start";
+  }
+  put(active()->node->store(), "moved", "1");
+  EXPECT_TRUE(wait_until_equal(*machines_[0], third));
+  // It counts: with one of the others gone, nothing goes on without it.
+  machines_[1]->node.reset();
+  EXPECT_TRUE(env::eventually([&] {
+    Machine* const serves = active();
+    return serves != nullptr && try_put(serves->node->store(), "counted", "1").ok();
+  }));
+}
+
+TEST_F(Nodes, AMemberGetsAnotherKeyByOrder) {
+  three_members();
+  Machine& first = *machines_[0];
+  Machine& third = *machines_[2];
+  EXPECT_EQ(run(first.node->replace_key("node-1")).error().code, ErrorCode::kConflict) << "it serves";
+  EXPECT_EQ(run(first.node->replace_key("nobody")).error().code, ErrorCode::kNotFound);
+  const std::string former = read_members(third.places)->roster.find(3)->key;
+  const Result<NodeView> back = run(first.node->replace_key("node-3"));
+  ASSERT_TRUE(back.ok()) << back.error().text();
+  EXPECT_EQ(back->id, "node-3");
+  expect_return_of_the_third();
+  const Roster now = read_members(first.places)->roster;
+  EXPECT_EQ(now.find(3), nullptr);
+  EXPECT_NE(now.find_id("node-3")->key, former);
+  ASSERT_EQ(now.former.size(), 1U);
+  EXPECT_FALSE(now.former.front().returns) << "nobody comes back by the former key";
+  EXPECT_TRUE(wait_for_voters(first, 3));
+}
+
+TEST_F(Nodes, AMemberWithoutItsKeyTakesNoPartAndIsEnrolledAgain) {
+  three_members();
+  Machine& first = *machines_[0];
+  Machine& third = *machines_[2];
+  third.node.reset();
+  std::filesystem::remove(third.places.key());
+  start(third);
+  EXPECT_THAT(third.node->view().trouble, ::testing::HasSubstr("enroll this server again"));
+  EXPECT_TRUE(env::eventually([&] {
+    const std::vector<NodeView> nodes = first.node->view().nodes;
+    return std::ranges::any_of(nodes, &NodeView::offline);
+  }));
+  third.node.reset();
+  admit(first, third);
+  start(third);
+  EXPECT_TRUE(wait_for_voters(first, 3));
+  EXPECT_EQ(number_of(third), 4U);
+  EXPECT_EQ(read_members(first.places)->roster.find(3), nullptr);
+  EXPECT_TRUE(wait_until_equal(first, third));
+}
+
+TEST_F(Nodes, WhoIsHeardIsNotReplaced) {
+  three_members();
+  Machine& first = *machines_[0];
+  const Result<HaState> introduction = run(first.node->introduce());
+  ASSERT_TRUE(introduction.ok());
+  const Result<Admission> refused = run(first.node->admit(
+      {introduction->token, "node-3", std::string(64, 'a'), "127.0.0.1:9", "https://127.0.0.1:1", false}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
 }
 
 TEST_F(Nodes, WhoWasRemovedDoesNotComeBackByItself) {

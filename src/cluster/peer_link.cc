@@ -56,7 +56,9 @@ std::string facts_json(const PeerFacts& facts, std::string_view kind) {
                                       {"files_missing", facts.files.missing},
                                       {"files_index", facts.files.index},
                                       {"files_revision", facts.files.revision},
-                                      {"upgrade", facts.upgrade}});
+                                      {"upgrade", facts.upgrade},
+                                      {"compared", facts.compared},
+                                      {"address", facts.address}});
 }
 
 struct Hello {
@@ -77,6 +79,8 @@ std::optional<Hello> read_hello(std::string_view text) {
   out.facts.files = {number_member(*object, "files_missing").value_or(0),
                      number_member(*object, "files_index").value_or(0), word("files_revision")};
   out.facts.upgrade = word("upgrade").substr(0, kLongestNote);
+  out.facts.compared = number_member(*object, "compared").value_or(0);
+  if (std::string address = word("address"); net::is_ip_and_port(address)) out.facts.address = address;
   return out;
 }
 
@@ -92,6 +96,8 @@ struct OutgoingLine {
   LineKind kind = LineKind::kSmall;
   Mutex mutex;  // guards what follows
   std::string address GUARDED_BY(mutex), key GUARDED_BY(mutex);
+  std::string told GUARDED_BY(mutex);  // where the member says that it listens
+  bool at_told GUARDED_BY(mutex) = false;
   bool retired GUARDED_BY(mutex) = false;  // another member has the address now
   std::deque<std::string> queue GUARDED_BY(mutex);
   uint64_t bytes GUARDED_BY(mutex) = 0;
@@ -221,6 +227,9 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       line->address = peer.address;
       line->key = peer.key;
     }
+    const auto said = facts_.find(peer.number);
+    if (said != facts_.end() && !said->second.address.empty())
+      look_for_it_at(peer.number, said->second.address);
     if (fresh) tasks_.spawn("line", [this, line] { return run_line(line); });
   }
 
@@ -228,7 +237,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     std::string address, key;
     {
       const Lock lock(line.mutex);
-      address = line.address;
+      address = line.at_told && !line.told.empty() ? line.told : line.address;
       key = line.key;
     }
     Result<KeyedStreamPtr> stream = co_await net::connect_keyed(runtime_, address, key_, kConnectTime);
@@ -261,6 +270,9 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
         (*stream)->abort();
         forget(*stream);
         if (line->kind == LineKind::kBulk) events_.broken(line->to);
+      } else {
+        const Lock lock(line->mutex);
+        line->at_told = !line->at_told;  // the other one may be right
       }
       clear(*line);  // what waited is stale by now
       const bool goes_on = co_await env::sleep_for(kPause);
@@ -354,8 +366,18 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     {
       const Lock lock(mutex_);
       facts_[from] = facts;
+      if (!facts.address.empty()) look_for_it_at(from, facts.address);
     }
     events_.facts(from, facts);
+  }
+  void look_for_it_at(MemberId member, const std::string& address) REQUIRES(mutex_) {
+    for (const auto& [key, line] : lines_) {
+      if (key.first != member) continue;
+      const Lock lock(line->mutex);
+      if (line->told == address) continue;
+      line->told = address;
+      line->at_told = address != line->address;
+    }
   }
   void note_gone(MemberId from) {
     PeerFacts known;

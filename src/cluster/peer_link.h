@@ -34,6 +34,8 @@ struct PeerFacts {
   uint64_t term = 0;    // of which it says so
   FileStanding files = {};
   std::string upgrade = {};  // what it says of an upgrade of the members; "" when there is none
+  uint64_t compared = 0;     // the newest term at whose beginning its database was found equal; 0: none
+  std::string address = {};  // "IP:port" where it listens for other members; "" when it does not say
   bool operator==(const PeerFacts&) const = default;
 };
 
@@ -84,7 +86,8 @@ class PeerLink final : public Link {
   ~PeerLink() override;
 
   void send(MemberId to, bool bulk, std::string frame) override;
-  /// Members are added and get other addresses. Who is left out is still heard and answered as long as this
+  /// Members are added and get other addresses. One that says of itself where it listens is looked for there
+  /// and at its address by turns. Who is left out is still heard and answered as long as this
   /// process runs, and who is listed as former for ever, so that it can be told that it was removed.
   void set_peers(const std::vector<PeerAddress>& peers);
   void set_facts(const PeerFacts& facts);

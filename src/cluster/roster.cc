@@ -33,6 +33,14 @@ RosterMember member_of(const json::object& object) {
 
 constexpr std::string_view kWhat = "the list of members";
 
+/// Where a member is to be found, and nothing else of it.
+void take_places(RosterMember& member, std::string_view context) {
+  const Result<RosterMember> told = decode_roster_member(context);
+  if (!told.ok()) return;
+  member.address = told->address;
+  member.api_url = told->api_url;
+}
+
 }  // namespace
 
 const RosterMember* Roster::find(MemberId number) const {
@@ -97,6 +105,7 @@ Roster changed(Roster roster, const MemberChange& change) {
     case ChangeKind::kAddLearner: {
       if (known != roster.members.end()) {
         known->voter = false;
+        take_places(*known, change.context);
         return roster;
       }
       Result<RosterMember> added = decode_roster_member(change.context);
@@ -109,7 +118,9 @@ Roster changed(Roster roster, const MemberChange& change) {
       return roster;
     }
     case ChangeKind::kPromote:
-      if (known != roster.members.end()) known->voter = true;
+      if (known == roster.members.end()) return roster;
+      known->voter = true;
+      take_places(*known, change.context);
       return roster;
     case ChangeKind::kRemove:
       if (known == roster.members.end()) return roster;

@@ -56,7 +56,7 @@ void remember_former(Roster& roster, RosterMember member);
 inline constexpr std::string_view kReturns = "returns";
 
 /// The roster once a change is agreed. Pure. A change that makes no sense leaves it as it is. To add a member
-/// that is one takes its vote.
+/// that is one takes its vote; what is given along says where it is to be found from then on.
 Roster changed(Roster roster, const MemberChange& change);
 
 }  // namespace mullion::cluster

@@ -65,5 +65,20 @@ TEST(Roster, APromotionMakesAVoter) {
   EXPECT_EQ(roster.others(1), (std::map<MemberId, bool>{{2, false}, {3, false}}));
 }
 
+TEST(Roster, WhatIsToldOfAMemberIsWhereItIsToBeFoundAndNothingElse) {
+  RosterMember told = someone(9);
+  told.address = "192.0.2.9:8093";
+  told.api_url = "https://192.0.2.9:8092";
+  RosterMember expected = someone(2);
+  expected.address = told.address;
+  expected.api_url = told.api_url;
+  for (const ChangeKind kind : {ChangeKind::kPromote, ChangeKind::kAddLearner}) {
+    expected.voter = kind == ChangeKind::kPromote;
+    const Roster after = changed(of_two(), {kind, 2, encode_roster_member(told)});
+    EXPECT_EQ(*after.find(2), expected);
+    EXPECT_EQ(*after.find(1), someone(1));
+  }
+}
+
 }  // namespace
 }  // namespace mullion::cluster

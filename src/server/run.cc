@@ -7,7 +7,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
+#include <stop_token>
+#include <thread>
 
 #include "base/mutex.h"
 #include "base/version.h"
@@ -23,6 +26,7 @@ namespace mullion::server {
 namespace {
 
 constexpr auto kExitPatience = std::chrono::seconds(5);  // for work that cannot be broken off
+constexpr auto kEndPatience = std::chrono::seconds(20);  // for the whole end of a server that had started
 
 bool asks_for_help(const std::vector<std::string>& arguments) {
   return std::any_of(arguments.begin(), arguments.end(),
@@ -39,7 +43,9 @@ int fail(const Error& error) {
   return 1;
 }
 
-/// Taken by the thread that waits for them alone; threads started later inherit the mask.
+/// Taken by a thread of their own, which hears them while the server starts too; threads started later
+/// inherit the mask. What does not end in time after SIGTERM or SIGINT, whatever it waits for, is ended:
+/// everything acknowledged is on the disk.
 class ProcessSignals {
  public:
   ProcessSignals() {
@@ -47,15 +53,87 @@ class ProcessSignals {
     for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set_, number);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    listener_ = std::thread([this] { listen(); });
   }
-  int wait() const {
-    int number = 0;
-    sigwait(&set_, &number);
+  ProcessSignals(const ProcessSignals&) = delete;
+  ProcessSignals& operator=(const ProcessSignals&) = delete;
+  ~ProcessSignals() { end(); }
+
+  /// No signal is taken any more: what comes from here on waits for the program that this process becomes.
+  void end() {
+    if (!listener_.joinable()) return;
+    {
+      const Lock lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    pthread_kill(listener_.native_handle(), SIGUSR1);
+    listener_.join();
+  }
+  /// Whether a signal has asked for the end.
+  bool asked_to_end() const {
+    const Lock lock(mutex_);
+    return asked_to_end_;
+  }
+
+  /// Wished by the first signal that asks for the end.
+  std::stop_token stop() const { return stop_.get_token(); }
+  /// From here on a longer end is waited for.
+  void started() {
+    {
+      const Lock lock(mutex_);
+      started_ = true;
+    }
+    changed_.notify_all();
+  }
+  int wait() {
+    Lock lock(mutex_);
+    changed_.wait(lock, [this]() REQUIRES(mutex_) { return !received_.empty(); });
+    const int number = received_.front();
+    received_.pop_front();
     return number;
   }
 
  private:
+  void listen() {
+    while (true) {
+      int number = 0;
+      sigwait(&set_, &number);
+      {
+        const Lock lock(mutex_);
+        if (ended_) return;
+        received_.push_back(number);
+        asked_to_end_ = asked_to_end_ || number != SIGUSR1;
+      }
+      changed_.notify_all();
+      if (number != SIGUSR1) return await_end();
+    }
+  }
+
+  void await_end() {
+    std::thread asks([this] { stop_.request_stop(); });  // what is told of it may take its time
+    Lock lock(mutex_);
+    const bool came_up =
+        changed_.wait_for(lock, kExitPatience, [this]() REQUIRES(mutex_) { return started_ || ended_; });
+    const bool ended =
+        came_up && changed_.wait_for(lock, kEndPatience, [this]() REQUIRES(mutex_) { return ended_; });
+    lock.unlock();
+    if (!ended) {
+      kLog.error("the {} does not end, the process ends without it", came_up ? "server" : "start");
+      std::_Exit(EXIT_FAILURE);
+    }
+    asks.join();
+  }
+
   sigset_t set_;
+  std::stop_source stop_;
+  mutable Mutex mutex_;  // guards what follows
+  ConditionVariable changed_;
+  std::deque<int> received_ GUARDED_BY(mutex_);
+  bool started_ GUARDED_BY(mutex_) = false;
+  bool asked_to_end_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  std::thread listener_;
 };
 
 /// A wish of the upgrader, on its way to the thread that waits for signals.
@@ -114,14 +192,20 @@ int run(const std::vector<std::string>& arguments) {
   set_log_level(parse_log_level(settings->text("log-level")));
   Result<env::ProcessImage> image = env::own_image();
   if (!image) return fail(image.error());
-  const ProcessSignals signals;
+  ProcessSignals signals;
   note_faults_in(std::filesystem::absolute(settings->text("base-root")));
   HandOver hand_over;
-  Result<std::unique_ptr<Server>> server =
-      start(*settings, Restart{*image, arguments,
-                               [&hand_over](std::string token) { hand_over.request(std::move(token)); },
-                               [&hand_over] { hand_over.request_again(); }});
+  Result<std::unique_ptr<Server>> server = start(
+      *settings,
+      Restart{*image, arguments, [&hand_over](std::string token) { hand_over.request(std::move(token)); },
+              [&hand_over] { hand_over.request_again(); }},
+      signals.stop());
+  if (!server && server.error().code == ErrorCode::kCancelled) {
+    kLog.info("stopped while it started: {}", server.error().text());
+    return 0;
+  }
   if (!server) return fail(server.error());
+  signals.started();
   std::optional<std::string> token;
   bool again = false;
   for (int number = signals.wait();; number = signals.wait()) {
@@ -129,8 +213,12 @@ int run(const std::vector<std::string>& arguments) {
     again = number == SIGUSR1 && !token && hand_over.again();
     if (number == SIGUSR1 && !token && !again) continue;  // from somebody who means something else
     kLog.info("stopping signal={}", number);
-    if (number != SIGUSR1) token.reset();
+    if (number == SIGUSR1) signals.end();
     break;
+  }
+  if (signals.asked_to_end()) {
+    token.reset();
+    again = false;
   }
   // Everything acknowledged is on the disk: what still runs can be left behind, but that is no success.
   env::set_last_resort(kExitPatience, [&](std::string_view what) {

@@ -60,6 +60,7 @@ constexpr auto kStopLimit = std::chrono::seconds(10);
 constexpr auto kRolePause = std::chrono::milliseconds(10);  // between looks at what this member is
 constexpr uint64_t kCertificateRounds = 50;                 // such pauses between looks at the certificates
 constexpr auto kLeavePatience = std::chrono::seconds(1);    // for another member to take over
+constexpr std::string_view kSharedFiles = "majority", kLocalFiles = "local";  // of --ha-files
 constexpr std::string_view kUpgradeFiles = "upgrades/";
 constexpr std::string_view kIsoFiles = "isos/";
 constexpr uint64_t kMostViews =
@@ -133,8 +134,8 @@ Result<void> gate_manager(store::Store& store, const std::vector<std::string>& t
 /// Members stand in start order; stop() goes backwards.
 class ServerProcess final : public Server {
  public:
-  ServerProcess(const settings::Settings& settings, std::optional<Restart> restart)
-      : settings_(settings), restart_(std::move(restart)) {}
+  ServerProcess(const settings::Settings& settings, std::optional<Restart> restart, std::stop_token stop)
+      : settings_(settings), restart_(std::move(restart)), stop_(std::move(stop)) {}
   ~ServerProcess() override {
     if (!ServerProcess::stop()) std::_Exit(EXIT_FAILURE);  // what still runs uses what would be freed here
   }
@@ -191,6 +192,7 @@ class ServerProcess final : public Server {
 
   settings::Settings settings_;
   std::optional<Restart> restart_;
+  const std::stop_token stop_;  // of the start
   env::SteadyTime begun_ = env::system_clock().steady();
   env::Path base_root_;
   std::optional<env::FileLock> lock_;
@@ -266,6 +268,9 @@ store::Options ServerProcess::store_options() const {
 Result<void> ServerProcess::open_store() {
   trusted_keys_ = split_list(settings_.text("trusted-licence-keys"));
   if (Result<void> keys = check_public_keys(settings_, "trusted-package-keys"); !keys) return keys;
+  if (const std::string files = settings_.text("ha-files"); files != kLocalFiles && files != kSharedFiles)
+    return Error(ErrorCode::kInvalid, fmt::format("--ha-files: '{}' is not accepted; give {} or {}", files,
+                                                  kSharedFiles, kLocalFiles));
   store::remove_partial_backups(base_root_ / "backups");
   const Result<bool> enrolled = cluster::is_enrolled({base_root_});
   if (!enrolled) return enrolled.error();
@@ -304,8 +309,9 @@ Result<bool> ServerProcess::enter_by_hand(DatabaseExaminer& examiner) {
     if (!opened) return opened.error();
     store = std::move(*opened);
   }
-  if (done) done = cluster::enter_by_hand(*runtime_, store.get(), alone_options(), start);
+  if (done) done = cluster::enter_by_hand(*runtime_, store.get(), alone_options(), start, stop_);
   if (done) return true;
+  if (done.error().code == ErrorCode::kCancelled) return done.error();
   kLog.error("this server is no member of a cluster: {}", done.error().text());
   start_errors_.push_back("it is no member of a cluster, as --ha-enabled says it should be: " +
                           done.error().messages.front());
@@ -333,10 +339,12 @@ Result<void> ServerProcess::open_member(DatabaseExaminer& examiner) {
   options.version = program_version();
   options.pace = static_cast<uint32_t>(std::clamp<uint64_t>(settings_.number("ha-pace"), 1, 100));
   options.files.catch_up_rate = settings_.number("ha-catch-up-rate");
+  options.files.alone_is_enough = settings_.text("ha-files") == kLocalFiles;
   options.on_trial = std::getenv(kTrialVariable) != nullptr && UpgradeFolder(base_root_).pending();
   options.restart = [this](const std::string& why) { start_anew(why); };
-  options.examine = [&examiner](const env::Path& directory) { return examiner.examine(directory); };
-  Result<std::unique_ptr<cluster::Node>> node = cluster::open_node(*runtime_, std::move(options));
+  const cluster::Opening opening{
+      [&examiner](const env::Path& directory) { return examiner.examine(directory); }, stop_};
+  Result<std::unique_ptr<cluster::Node>> node = cluster::open_node(*runtime_, std::move(options), opening);
   if (!node) return node.error();
   node_ = std::move(*node);
   store_ = &node_->store();
@@ -492,6 +500,7 @@ cluster::HaSettings ServerProcess::ha_settings() const {
   out.virtual_interface = settings_.text("ha-interface");
   out.virtual_interface_script = settings_.text("ha-interface-script");
   out.load_balanced = settings_.boolean("ha-load-balanced");
+  out.outside_address = listens_everywhere() ? api::outside_address() : settings_.text("listen-address");
   out.listens_everywhere = listens_everywhere();
   return out;
 }
@@ -951,8 +960,9 @@ void ServerProcess::free_rooms() {
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> start(const settings::Settings& settings, std::optional<Restart> restart) {
-  auto server = std::make_unique<ServerProcess>(settings, std::move(restart));
+Result<std::unique_ptr<Server>> start(const settings::Settings& settings, std::optional<Restart> restart,
+                                      std::stop_token stop) {
+  auto server = std::make_unique<ServerProcess>(settings, std::move(restart), std::move(stop));
   try {
     Result<void> started = server->start();
     if (!started) return started.error();

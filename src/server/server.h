@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,9 +41,11 @@ struct Restart {
 };
 
 /// Starts everything. Errors: kConflict when the base root or a port is in use (naming process, port and
-/// flag), kInvalid for settings that make no sense.
+/// flag), kInvalid for settings that make no sense, kCancelled when it was to stop while it waited for other
+/// servers.
 Result<std::unique_ptr<Server>> start(const settings::Settings& settings,
-                                      std::optional<Restart> restart = std::nullopt);
+                                      std::optional<Restart> restart = std::nullopt,
+                                      std::stop_token stop = {});
 
 /// `mullion serve ARGUMENTS`: runs until SIGTERM or SIGINT; the process's exit code.
 int run(const std::vector<std::string>& arguments);

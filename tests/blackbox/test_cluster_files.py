@@ -155,6 +155,7 @@ def test_a_member_that_was_away_catches_up_and_deletions_follow(cluster):
         everywhere(cluster, name, body)
     wait_until("gone", lambda: on_disk(three, "files/goes") is None, 20)
     expect(404, one.call("GET", "files/goes"))
+    assert "damaged" not in three.log(), "an older version is not damage"
 
 
 def test_an_upload_without_a_majority_is_refused_and_leaves_nothing(cluster):
@@ -173,6 +174,34 @@ def test_an_upload_without_a_majority_is_refused_and_leaves_nothing(cluster):
     assert "alone" not in active.get("files?path=")
     assert download(active, "files/before").content == b"before"
     assert [server.name for server in cluster.running() if on_disk(server, "files/alone") is not None] == []
+
+
+def test_where_one_member_is_enough_an_upload_waits_for_nobody(site, tmp_path):
+    """What it costs: the bytes are on one disk until another member has fetched them."""
+    cluster = Cluster(site, tmp_path)
+    for server in (cluster.launch(name) for name in ("one", "two", "three")):
+        server.stop()
+        server.flags += ["--ha-files", "local", "--ha-catch-up-rate", "64KiB"]
+        server.start()
+    one, two, three = cluster.members.values()
+    cluster.enroll(one, one)
+    cluster.wait_active(one)
+    for count, server in enumerate((two, three), 2):
+        cluster.enroll(one, server)
+        cluster.wait_voters(one, count)
+    cluster.wait_equal()
+    body = content(600_000)  # nine seconds and more on its way
+    upload(one, "files/a", body)
+    assert [on_disk(server, "files/a") == body for server in (one, two, three)] == [True, False, False]
+    everywhere(cluster, "files/a", body)
+    assert "--ha-files: 'some' is not accepted; give majority or local" in refused_to_start(site, "--ha-files", "some")
+
+
+def refused_to_start(site, *flags):
+    server = site.server("refused", flags=flags).launch()
+    wait_until("it has ended", lambda: server.process.poll() is not None, 30)
+    assert server.process.returncode == 1
+    return server.log()
 
 
 def test_damage_on_a_passive_disk_is_repaired(cluster):

@@ -32,6 +32,7 @@ GIVE_IT_AN_ADDRESS = [
 LOOK = ["mullion system ha active", "mullion system ha peers", "mullion system ha failOverSafe 5"]
 HAND_OVER = ["mullion system passive", "mullion system active"]
 COME_AND_GO = ["mullion system ha remove ID", "mullion system ha introduction FILE", "mullion system ha join FILE"]
+MOVE = ["mullion system ha change ConsensusAddr 192.0.2.13:8093", "mullion system ha rekey ID"]
 KEEP = ["mullion system backup"]
 PACKAGE = "VERSION.ARCH.OS.zip"
 UPGRADE = [f"mullion system upgrade {PACKAGE} --member ID", f"mullion system upgrade {PACKAGE}", "mullion system upgradestatus"]
@@ -45,7 +46,7 @@ BY_HAND = [
     "--ha-join https://192.0.2.1:8092 --ha-join-fingerprint SHA256",
     "mullion system active --force",
 ]
-ALL = BY_HAND + MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + KEEP + RECOVER + UPGRADE
+ALL = BY_HAND + MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + MOVE + KEEP + RECOVER + UPGRADE
 
 needs_line = pytest.mark.skipif(bool(namespaces.why_not()), reason=namespaces.why_not() or "none")
 
@@ -177,6 +178,27 @@ def test_from_three_machines_to_a_cluster_that_comes_through_everything(guide, t
     left.start()
     guide.wait_active(left)
     assert left.get("profiles/kept")["Name"] == "kept"
+
+
+@needs_line
+def test_a_member_that_moves_and_gets_another_key(guide):
+    one, two, three = (guide.machine(number) for number in (1, 2, 3))
+    for count, command in enumerate(MAKE_A_CLUSTER[1:], 1):
+        guide.type(one, command)
+        guide.wait_active(one)
+        guide.wait_voters(one, count)
+    guide.wait_equal()
+    identity = consensus(three, "id")
+    three.host.ip("addr", "add", "192.0.2.13/24", "dev", "eth0")
+    guide.type(three, MOVE[0])
+    wait_until("everybody knows", lambda: all("192.0.2.13:8093" in json.dumps(consensus(server, "peers"))
+                                              for server in (one, two, three)))
+    guide.wait_equal()
+    guide.type(one, MOVE[1], ID=identity)
+    wait_until("it is back", lambda: len(consensus(one, "peers")) == 3 and one.get("info")["errors"] == []
+               and three.get("info")["errors"] == [])
+    assert consensus(three, "id") == identity
+    guide.wait_equal()
 
 
 @needs_line

@@ -290,6 +290,8 @@ CALLS = {
     ("POST", "/system/consensus/enroll"): (special(body=""), 422),
     ("POST", "/system/consensus/failOverSafe"): (special(body=""), 200),
     ("DELETE", "/system/consensus/node/{id}"): (special(id="none"), 422),
+    ("POST", "/system/consensus/node/{id}/key"): (special(id="none", body=""), 422),
+    ("PUT", "/system/consensus/state"): (special(body={"ConsensusAddr": "127.0.0.1:9"}), 422),
     ("GET", "/configuration_lease"): (PLAIN, 200),
     ("POST", "/configuration_lease"): (special(body={"holder": "M"}), 200),
     ("DELETE", "/configuration_lease"): (special(), 422),  # whose?

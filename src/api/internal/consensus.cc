@@ -66,8 +66,15 @@ json::array digests_of(const store::Store& store, const auth::Principal& caller)
   return out;
 }
 
-json::object full_state(const cluster::ClusterView& cluster, const store::Store& store,
-                        const auth::Principal& caller) {
+json::object take_over(const cluster::TakeOver& shown) {
+  return {{"Term", shown.term},
+          {"Seq", shown.seq},
+          {"Digest", shown.digest},
+          {"Equal", json::value_from(shown.equal)}};
+}
+
+json::object full_state(const cluster::ClusterView& cluster, const cluster::TakeOver& shown,
+                        const store::Store& store, const auth::Principal& caller) {
   json::object out = current_state(cluster);
   if (!cluster.enrolled) return out;
   out["Nodes"] = peers(cluster);
@@ -78,6 +85,7 @@ json::object full_state(const cluster::ClusterView& cluster, const store::Store&
   out["Applied"] = cluster.applied;
   out["Trouble"] = cluster.trouble;
   out["Seq"] = store.newest().seq;
+  out["TakeOver"] = take_over(shown);
   out["Digests"] = digests_of(store, caller);
   return out;
 }
@@ -195,14 +203,15 @@ json::object cluster_state(const cluster::ClusterView& cluster) {
   return out;
 }
 
-Result<json::value> consensus_fact(const cluster::ClusterView& cluster, const store::Store& store,
+Result<json::value> consensus_fact(const cluster::Cluster& asked, const store::Store& store,
                                    const auth::Principal& caller, std::string_view what) {
+  const cluster::ClusterView cluster = asked.view();
   if (what == "id") return json::value(cluster.own_id);
   if (what == "leader") return json::value(cluster.leader_id);
   if (what == "active") return json::value(cluster.active_id);
   if (what == "peers") return json::value(peers(cluster));
   if (what == "state") return json::value(current_state(cluster));
-  if (what == "fullstate") return json::value(full_state(cluster, store, caller));
+  if (what == "fullstate") return json::value(full_state(cluster, asked.comparison(), store, caller));
   return Error(ErrorCode::kNotFound, "GET", fmt::format("/api/v3/system/consensus/{}", what), "",
                {"No route"});
 }
@@ -250,11 +259,39 @@ env::Task<Result<net::Response>> admit(cluster::Cluster& cluster, std::string bo
                {"Number", admitted->number}, {"HaID", admitted->ha_id}, {"Roster", admitted->roster}}));
 }
 
+env::Task<Result<net::Response>> change_state(cluster::Cluster& cluster, std::string body) {
+  const Result<json::object> object = object_of(body);
+  if (!object) co_return object.error();
+  const auto refused = [](std::string why) {
+    return Error(ErrorCode::kInvalid, "", "system", "consensus", {std::move(why)});
+  };
+  const json::object now = current_state(cluster.view());
+  std::string address;
+  for (const auto& [name, value] : *object) {
+    const json::value* kept = now.if_contains(name);
+    if (kept == nullptr)
+      co_return refused(fmt::format("{}: the state has no such field", std::string_view(name)));
+    if (name != "ConsensusAddr") {
+      if (value == *kept) continue;
+      co_return refused(
+          fmt::format("{}: cannot be changed by a request, ConsensusAddr alone can", std::string_view(name)));
+    }
+    if (!value.is_string()) co_return refused("ConsensusAddr: is IP:port");
+    address = std::string(value.get_string());
+  }
+  if (address.empty()) co_return refused("ConsensusAddr: is needed");
+  Result<cluster::HaState> state = co_await cluster.move_to(std::move(address));
+  if (!state) co_return state.error();
+  cluster::ClusterView view;
+  view.state = std::move(*state);
+  co_return json_response(200, json::value(current_state(view)));
+}
+
 namespace handlers {
 
 env::Task<Result<net::Response>> show_consensus(Call& call) {
-  const Result<json::value> fact = consensus_fact(call.services.cluster.view(), call.services.store,
-                                                  call.principal, call.argument("what"));
+  const Result<json::value> fact =
+      consensus_fact(call.services.cluster, call.services.store, call.principal, call.argument("what"));
   if (!fact) co_return fact.error();
   co_return json_response(200, *fact);
 }
@@ -271,6 +308,16 @@ env::Task<Result<net::Response>> enroll_member(Call& call) {
 
 env::Task<Result<net::Response>> admit_member(Call& call) {
   return admit(call.services.cluster, std::move(call.body));
+}
+
+env::Task<Result<net::Response>> change_consensus_state(Call& call) {
+  return change_state(call.services.cluster, std::move(call.body));
+}
+
+env::Task<Result<net::Response>> replace_member_key(Call& call) {
+  Result<cluster::NodeView> back = co_await call.services.cluster.replace_key(call.argument("id"));
+  if (!back) co_return back.error();
+  co_return json_response(200, json::value(node_json(*back)));
 }
 
 env::Task<Result<net::Response>> remove_member(Call& call) {

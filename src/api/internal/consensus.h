@@ -20,7 +20,7 @@ boost::json::object cluster_state(const cluster::ClusterView& cluster);
 
 /// GET /system/consensus/WHAT; kNotFound for what there is not. Digests, which count, are shown of
 /// collections of which the caller may read all.
-Result<boost::json::value> consensus_fact(const cluster::ClusterView& cluster, const store::Store& store,
+Result<boost::json::value> consensus_fact(const cluster::Cluster& cluster, const store::Store& store,
                                           const auth::Principal& caller, std::string_view what);
 boost::json::object node_json(const cluster::NodeView& node);
 /// GET /healthz/WHAT. `serves`: requests are answered or passed on.
@@ -29,5 +29,7 @@ net::Response health(const cluster::ClusterView& cluster, bool serves, std::stri
 /// POST /system/consensus/enroll and admit: `body` as it came.
 env::Task<Result<net::Response>> enroll(cluster::Cluster& cluster, std::string body);
 env::Task<Result<net::Response>> admit(cluster::Cluster& cluster, std::string body);
+/// PUT /system/consensus/state: what may change of it, see cluster::Cluster::move_to().
+env::Task<Result<net::Response>> change_state(cluster::Cluster& cluster, std::string body);
 
 }  // namespace mullion::api

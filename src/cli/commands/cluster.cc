@@ -98,6 +98,32 @@ Result<void> cluster_enroll(Invocation& call) {
       call, target.send_value(client::post_system_consensus_enroll(), json::value(std::move(body))));
 }
 
+Result<void> cluster_change(Invocation& call) {
+  json::object body;
+  Result<void> set = set_pairs(body, call.arguments);
+  if (!set) return set;
+  const client::Request request = client::put_system_consensus_state();
+  return print_answer(call, call.session.send_value(request, json::value(std::move(body))));
+}
+
+/// The ConsensusID of the member that is meant by it, or by its address.
+Result<std::string> member_id(Invocation& call, const std::string& wanted) {
+  Result<json::value> peers = call.session.get(client::get_system_consensus("peers"));
+  if (!peers) return peers.error();
+  const json::array none;
+  for (const json::value& peer : peers->is_array() ? peers->get_array() : none) {
+    std::string id = text_member(peer, "ConsensusID");
+    if (id == wanted || text_member(peer, "ConsensusAddr") == wanted) return id;
+  }
+  return Error(ErrorCode::kNotFound, wanted + " is no member of this cluster");
+}
+
+Result<void> cluster_rekey(Invocation& call) {
+  const Result<std::string> id = member_id(call, call.argument(0));
+  if (!id) return id.error();
+  return print_answer(call, call.session.send_json({client::post_system_consensus_node_key(*id)}));
+}
+
 Result<void> cluster_remove(Invocation& call) {
   Result<json::value> peers = call.session.get(client::get_system_consensus("peers"));
   if (!peers) return peers.error();

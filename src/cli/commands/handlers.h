@@ -163,6 +163,8 @@ Result<void> cluster_introduction(Invocation& call);
 Result<void> cluster_fail_over_safe(Invocation& call);
 Result<void> cluster_join(Invocation& call);
 Result<void> cluster_enroll(Invocation& call);
+Result<void> cluster_change(Invocation& call);
+Result<void> cluster_rekey(Invocation& call);
 Result<void> cluster_remove(Invocation& call);
 
 // local.cc: no server is asked

@@ -19,8 +19,11 @@ Result<void> check_token(const store::Snapshot& snapshot, std::string_view token
 /// The same, and it is used from then on. Blocks.
 Result<void> use_token(store::Store& store, std::string_view token, env::WallTime now);
 
-/// Whether a candidate could be added: kInvalid, kConflict.
-Result<void> check_candidate(const Candidate& candidate, const Roster& roster);
+/// Whether a candidate could be added: kInvalid, kConflict. `lost`: the ConsensusID of a member that nobody
+/// hears any more, or "": a candidate of that id takes its place.
+Result<void> check_candidate(const Candidate& candidate, const Roster& roster, std::string_view lost = {});
+/// Whether this process could listen at "IP:port": kInvalid. Blocks, not on a thread of the runtime.
+Result<void> check_port_is_free(env::Runtime& runtime, const std::string& address);
 struct JoinRequest {
   Places places;
   std::string consensus_id;

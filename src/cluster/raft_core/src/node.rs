@@ -462,7 +462,7 @@ impl Node {
     }
 
     /// The crate answers Ok to changes that it refuses, and appends an empty entry instead: so they are judged here.
-    fn judge_change(&self, change: Change, id: u64) -> Result<ConfChangeType, Refusal> {
+    fn judge_change(&self, change: Change, id: u64, tells: bool) -> Result<ConfChangeType, Refusal> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader);
         }
@@ -480,13 +480,16 @@ impl Node {
             // Somebody else keeps a vote: this member, which leads.
             Change::AddLearner if voter && id != self.options.id => Ok(ConfChangeType::AddLearnerNode),
             Change::Promote if learner => Ok(ConfChangeType::AddNode),
+            // Who is that already: what is given along is all that changes.
+            Change::AddLearner if learner && tells => Ok(ConfChangeType::AddLearnerNode),
+            Change::Promote if voter && tells => Ok(ConfChangeType::AddNode),
             Change::Remove if learner || (voter && id != self.options.id) => Ok(ConfChangeType::RemoveNode),
             _ => Err(Refusal::Refused),
         }
     }
 
     pub fn change(&mut self, change: Change, id: u64, context: Vec<u8>) -> Result<(u64, u64), Refusal> {
-        let kind = match self.judge_change(change, id) {
+        let kind = match self.judge_change(change, id, !context.is_empty()) {
             Err(_) if self.planted(planted::CHANGE_UNCHECKED) => match change {
                 Change::AddLearner => ConfChangeType::AddLearnerNode,
                 Change::Promote => ConfChangeType::AddNode,

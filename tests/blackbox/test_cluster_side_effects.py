@@ -1,0 +1,98 @@
+"""What the active member does to the world, it does alone: plugins, sessions, rollouts (O9)."""
+import itertools
+
+import pytest
+
+import provider_scripts as scripts
+from harness import expect, wait_until
+from test_cluster import Cluster, consensus
+from test_cluster_files import BYTES
+
+SPREAD = True  # no test shares servers with another
+
+# A plugin that says every few milliseconds that it is there, and whose it is.
+BEAT = r'''
+def beat():
+    def parent():
+        return os.environ["RS_ENDPOINT"]
+    while True:
+        note("beat %%.6f %%s" %% (time.monotonic(), parent()))
+        time.sleep(0.005)
+'''
+
+
+def beating(notes):
+    program = scripts.obedient(name="beats", notes=notes)
+    program = program.replace("class Handler", (BEAT % ()) + "\nclass Handler", 1)
+    return program.replace("with Server(sys.argv[2]", "threading.Thread(target=beat, daemon=True).start()\n"
+                           "    with Server(sys.argv[2]", 1)
+
+
+def beats(notes):
+    """(time, whose plugin), in the order of time."""
+    lines = notes.read_text().splitlines() if notes.exists() else []
+    found = [line.split() for line in lines if line.startswith("beat ") and len(line.split()) == 3]
+    return sorted((float(moment), whose) for _, moment, whose in found)
+
+
+def reigns(notes):
+    """Whose plugin was there, one after the other."""
+    return [whose for whose, _ in itertools.groupby(beats(notes), key=lambda beat: beat[1])]
+
+
+@pytest.fixture
+def cluster(site, tmp_path):
+    return Cluster(site, tmp_path).make()
+
+
+def test_a_plugin_runs_at_one_member_at_a_time(cluster, tmp_path):
+    one = cluster.members["one"]
+    notes = tmp_path / "notes"
+    expect(201, one.call("POST", "plugin_providers/beats", beating(notes).encode(), headers=BYTES))
+    wait_until("the plugin is there", lambda: reigns(notes), 60)
+    for ends in ("kill", "hand over", "stop", "kill"):
+        active = cluster.active()
+        seen = len(reigns(notes))
+        if ends == "hand over":
+            wait_until("it is handed over", lambda: active.call("POST", "system/passive").status_code == 200, 30)
+        else:
+            active.kill() if ends == "kill" else active.stop()
+        wait_until("another member's plugin is there", lambda: len(reigns(notes)) > seen, 60)
+        if active.process.poll() is not None:
+            active.start()
+        cluster.wait_equal()
+    assert len(reigns(notes)) == 5, "none came back once another one had begun"
+    assert all(before != after for before, after in itertools.pairwise(reigns(notes)))
+
+
+def sessions(cluster, leaf):
+    """How many members say that they are connected to the leaf."""
+    name = f'mullion_endpoint_connected{{endpoint="{leaf.id}"}}'
+    return sum(server.metrics().get(name, 0) for server in cluster.running())
+
+
+def test_one_member_speaks_with_an_endpoint_and_carries_out_what_is_wanted(cluster, site):
+    """The manager is the cluster: at each moment one of its members has a session, and every write is made once."""
+    leaf, = site.start("leaf")
+    one = cluster.active()
+    one.become_manager()
+    expect(200, one.add_endpoint(leaf))
+    one.wait_status(leaf.id, "Connected")
+    for number, ends in enumerate(("kill", "hand over", "kill")):
+        active = cluster.active()
+        if ends == "kill":
+            active.kill()
+        else:
+            wait_until("it is handed over", lambda: active.call("POST", "system/passive").status_code == 200, 30)
+            wait_until("it has let go", lambda: consensus(active, "active") != consensus(active, "id"))
+        successor = cluster.active([server for server in cluster.running() if server is not active])
+        successor.wait_status(leaf.id, "Connected")
+        name = f"written-{number}"
+        wait_until("a write arrives", lambda: successor.call(
+            "POST", "profiles", {"Name": name, "Endpoint": leaf.id}).status_code in (201, 409))
+        assert leaf.get(f"profiles/{name}")["Name"] == name
+        wait_until("one member has a session, and has it alone", lambda: sessions(cluster, leaf) == 1)
+        wait_until("the leaf has one", lambda: leaf.metrics()["mullion_api_websockets"] == 1)
+        if active.process.poll() is not None:
+            active.start()
+        cluster.wait_equal()
