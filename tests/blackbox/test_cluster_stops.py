@@ -28,6 +28,12 @@ def stops(server):
     assert "stopped" in server.log().splitlines()[-1]
 
 
+def launched_until_it_waits_for_a_copy(server):
+    before = server.log().count("fetches a copy")  # when it joined
+    server.launch()
+    wait_until("it waits for a copy", lambda: server.log().count("fetches a copy") > before)
+
+
 def all_serve(cluster):
     for server in cluster.members.values():
         server.launch()
@@ -38,8 +44,7 @@ def test_while_it_waits_for_somebody_to_give_it_a_copy(cluster):
     *others, three = cluster.members.values()
     kill_all(cluster)
     shutil.rmtree(three.root / "data")
-    three.launch()
-    wait_until("it waits for a copy", lambda: "fetches a copy" in three.log(), 30)
+    launched_until_it_waits_for_a_copy(three)
     stops(three)
     all_serve(cluster)
 
@@ -76,8 +81,7 @@ def test_while_it_has_neither_database_nor_journal_and_nobody_serves(cluster):
     kill_all(cluster)
     shutil.rmtree(three.root / "cluster" / "journal")
     shutil.rmtree(three.root / "data")
-    three.launch()
-    wait_until("it waits for a copy", lambda: "fetches a copy" in three.log(), 30)
+    launched_until_it_waits_for_a_copy(three)
     stops(three)
     all_serve(cluster)
 
