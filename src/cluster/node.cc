@@ -541,7 +541,7 @@ Result<void> NodeImpl::wait_for_copy(const Opening& opening) {
       if (!sound.ok()) return replace_damaged(sound.error(), opening.stop);
       const Result<store::AgreedState> state = store::read_agreed(places.data());
       if (!state.ok() && state.error().code != ErrorCode::kNotFound)
-        return replace_damaged(state.error(), opening.stop);
+        return replace_damaged(store::when_opened(places.data(), state.error()), opening.stop);
       const store::AgreedPlace place = state.ok() ? state->place : store::AgreedPlace{};
       if (!journal_ && place.index != 0) return {};
       const Standpoint stands = journal_ ? standpoint(place, journal_->contents()) : Standpoint::kBehind;

@@ -98,10 +98,23 @@ struct OutgoingLine {
   std::string address GUARDED_BY(mutex), key GUARDED_BY(mutex);
   std::string told GUARDED_BY(mutex);  // where the member says that it listens
   bool at_told GUARDED_BY(mutex) = false;
-  bool retired GUARDED_BY(mutex) = false;  // another member has the address now
+  std::string connected_to GUARDED_BY(mutex);  // address of `stream`
+  KeyedStreamPtr stream GUARDED_BY(mutex);     // null: none
+  bool retired GUARDED_BY(mutex) = false;      // another member has the address now
   std::deque<std::string> queue GUARDED_BY(mutex);
   uint64_t bytes GUARDED_BY(mutex) = 0;
   env::Signal filled;
+
+  const std::string& looked_for_at() const REQUIRES(mutex) {
+    return at_told && !told.empty() ? told : address;
+  }
+  /// What is written to where the member is not any more would be taken by nobody, and no error told for
+  /// long.
+  void leave_former_place() REQUIRES(mutex) {
+    if (stream == nullptr || connected_to == looked_for_at()) return;
+    stream->abort();
+    filled.notify_all();
+  }
 };
 
 class PeerLink::Implementation : public std::enable_shared_from_this<Implementation> {
@@ -226,6 +239,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       const Lock lock(line->mutex);
       line->address = peer.address;
       line->key = peer.key;
+      line->leave_former_place();
     }
     const auto said = facts_.find(peer.number);
     if (said != facts_.end() && !said->second.address.empty())
@@ -237,7 +251,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     std::string address, key;
     {
       const Lock lock(line.mutex);
-      address = line.at_told && !line.told.empty() ? line.told : line.address;
+      address = line.looked_for_at();
       key = line.key;
     }
     Result<KeyedStreamPtr> stream = co_await net::connect_keyed(runtime_, address, key_, kConnectTime);
@@ -252,9 +266,14 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       outgoing_.insert(*stream);
     }
     const Result<void> said = co_await write_text(**stream, hello);
-    if (said) co_return *stream;
-    forget(*stream);
-    co_return said.error();
+    if (!said) {
+      forget(*stream);
+      co_return said.error();
+    }
+    const Lock lock(line.mutex);
+    line.connected_to = std::move(address);
+    line.stream = *stream;
+    co_return *stream;
   }
 
   void forget(const KeyedStreamPtr& stream) {
@@ -269,6 +288,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
         co_await write_frames(*line, **stream);
         (*stream)->abort();
         forget(*stream);
+        end_connection(*line);
         if (line->kind == LineKind::kBulk) events_.broken(line->to);
       } else {
         const Lock lock(line->mutex);
@@ -278,6 +298,11 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       const bool goes_on = co_await env::sleep_for(kPause);
       if (!goes_on) co_return;
     }
+  }
+
+  static void end_connection(OutgoingLine& line) {
+    const Lock lock(line.mutex);
+    line.stream = nullptr;
   }
 
   static bool is_retired(OutgoingLine& line) {
@@ -297,6 +322,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       std::string frame;
       {
         const Lock lock(line.mutex);
+        if (line.connected_to != line.looked_for_at()) co_return;
         if (!line.queue.empty()) {
           frame = std::move(line.queue.front());
           line.queue.pop_front();
@@ -377,6 +403,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       if (line->told == address) continue;
       line->told = address;
       line->at_told = address != line->address;
+      line->leave_former_place();
     }
   }
   void note_gone(MemberId from) {

@@ -9,6 +9,7 @@
 #include "env/self.h"
 #include "server/internal/log.h"
 #include "store/examination.h"
+#include "store/store.h"
 
 namespace mullion::server {
 namespace {
@@ -80,10 +81,7 @@ Result<void> DatabaseExaminer::examine(const env::Path& directory) {
       return {};
     }
     if (--left > 0) continue;
-    return Error(ErrorCode::kCorrupt,
-                 fmt::format("the database in {} is damaged: {}; move it away and restore a backup of it "
-                             "(docs/operations.md)",
-                             directory.string(), report_of(*ended)));
+    return store::when_opened(directory, Error(ErrorCode::kCorrupt, report_of(*ended)));
   }
 }
 

@@ -106,6 +106,7 @@ TEST(Damage, GarbageInsteadOfADatabaseIsRefused) {
     const Result<std::unique_ptr<Store>> store = open_store(options_in(directory.path()));
     ASSERT_FALSE(store.ok());
     EXPECT_THAT(store.error().text(), HasSubstr(directory.path().string()));
+    EXPECT_THAT(store.error().text(), HasSubstr("restore a backup of it"));
   }
 }
 

@@ -186,12 +186,15 @@ std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest
 std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Interest interest,
                                           std::shared_ptr<env::Signal> signal);
 
+/// Of an error that a database met when it was opened: kCorrupt says what to do, everything else stays.
+Error when_opened(const env::Path& directory, const Error& error);
 /// What a database that nobody has open remembers as Store::agreed(). kNotFound: there is none in
 /// `directory`.
 Result<AgreedState> read_agreed(const env::Path& directory);
 
-/// Index descriptors come from the model (model::object_types()); parameter resolution for Params filters of
-/// machines (aggregation) is injected by the API as a function.
+/// kCorrupt: it is damaged, and what to do is said. Index descriptors come from the model
+/// (model::object_types()); parameter resolution for Params filters of machines (aggregation) is injected by
+/// the API as a function.
 Result<std::unique_ptr<Store>> open_store(const Options& options);
 /// Same behaviour without durability: for tests of other rooms.
 std::unique_ptr<Store> open_memory_store(const env::Clock& clock = env::system_clock());

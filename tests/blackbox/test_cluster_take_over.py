@@ -30,9 +30,9 @@ def test_who_takes_over_shows_that_nothing_is_missing(cluster):
     one.create("profiles", {"Name": "before"})
     cluster.wait_equal()
     terms = []
+    everybody = {consensus(member, "id") for member in (one, two, three)}
     for server, former in ((two, one), (three, two)):
         hand_over(cluster, server)
-        everybody = {consensus(member, "id") for member in (one, two, three)}
         wait_until("all have compared", lambda: set(shown(server)["Equal"]) == everybody, 60)
         told = shown(server)
         assert re.fullmatch("[0-9a-f]{32}", told["Digest"]) and told["Seq"] > 0

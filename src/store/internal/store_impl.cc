@@ -710,11 +710,21 @@ std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Intere
   return feed;
 }
 
+Error when_opened(const env::Path& directory, const Error& error) {
+  if (error.code != ErrorCode::kCorrupt) return error;
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("the database in {} is damaged: {}; move it away and restore a backup of it "
+                           "(docs/operations.md)",
+                           directory.string(), error.messages.front()));
+}
+
 Result<std::unique_ptr<Store>> open_store(const Options& options) {
   Result<std::unique_ptr<internal::Engine>> engine =
       internal::open_lmdb_engine(options.directory, internal::engine_options(options));
-  if (!engine) return engine.error();
-  return internal::StoreImpl::open(std::move(*engine), options);
+  if (!engine) return when_opened(options.directory, engine.error());
+  Result<std::unique_ptr<Store>> store = internal::StoreImpl::open(std::move(*engine), options);
+  if (!store) return when_opened(options.directory, store.error());
+  return store;
 }
 
 Result<AgreedState> read_agreed(const env::Path& directory) {
