@@ -218,6 +218,7 @@ TEST(Damage, NewerFormatIsRefusedUnlessItCanBeRead) {
   set_number(directory.path(), "oldest-readable", 2);
   const Result<std::unique_ptr<Store>> store = open_store(options_in(directory.path()));
   ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, ErrorCode::kConflict) << "it is whole: nothing takes its place";
   EXPECT_THAT(store.error().text(), HasSubstr("newer version"));
 }
 

@@ -192,9 +192,9 @@ Error when_opened(const env::Path& directory, const Error& error);
 /// `directory`.
 Result<AgreedState> read_agreed(const env::Path& directory);
 
-/// kCorrupt: it is damaged, and what to do is said. Index descriptors come from the model
-/// (model::object_types()); parameter resolution for Params filters of machines (aggregation) is injected by
-/// the API as a function.
+/// kCorrupt: it is damaged, and what to do is said; kConflict: a newer version has written it. Index
+/// descriptors come from the model (model::object_types()); parameter resolution for Params filters of
+/// machines (aggregation) is injected by the API as a function.
 Result<std::unique_ptr<Store>> open_store(const Options& options);
 /// Same behaviour without durability: for tests of other rooms.
 std::unique_ptr<Store> open_memory_store(const env::Clock& clock = env::system_clock());

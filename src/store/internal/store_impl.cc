@@ -165,7 +165,7 @@ Result<void> StoreImpl::load() {
   const std::optional<uint64_t> oldest = read_number(transaction, "oldest-readable");
   if (oldest && *oldest > kFormatVersion) {
     return Error(
-        ErrorCode::kCorrupt,
+        ErrorCode::kConflict,
         fmt::format("the database was written by a newer version (format {}); this one reads up to {}",
                     *oldest, kFormatVersion));
   }
