@@ -1,4 +1,4 @@
-"""The commands of docs/high-availability.md, word for word, on machines that have the addresses of the page."""
+"""The commands of docs/high-availability, word for word, on machines that have the addresses of the pages."""
 import hashlib
 import json
 import re
@@ -14,7 +14,7 @@ from test_address import HostedCluster
 from test_cluster import consensus, health
 from test_upgrade import key_pair, programs  # noqa: F401
 
-PAGE = (ROOT / "docs" / "high-availability.md").read_text()
+PAGES = [ROOT / "docs" / "high-availability.md", *(ROOT / "docs" / "high-availability").glob("*.md")]
 BASE_ROOT, OTHER_DISK = "/var/lib/mullion", "/mnt/disk-of-another-member"
 
 MAKE_A_CLUSTER = [
@@ -51,13 +51,14 @@ ALL = BY_HAND + MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER +
 needs_line = pytest.mark.skipif(bool(namespaces.why_not()), reason=namespaces.why_not() or "none")
 
 
-def commands_of_page():
-    blocks = re.findall(r"^ *(mullion .*?)(?: +#.*)?$", PAGE, re.M)
-    return set(blocks) | set(re.findall(r"`(mullion [^`]*)`", PAGE))
+def commands_of_pages():
+    text = "\n".join(page.read_text() for page in PAGES)
+    blocks = re.findall(r"^ *(mullion .*?)(?: +#.*)?$", text, re.M)
+    return set(blocks) | set(re.findall(r"`(mullion [^`]*)`", text))
 
 
-def test_every_command_of_the_page_is_run_here():
-    assert commands_of_page() == set(ALL)
+def test_every_command_of_the_pages_is_run_here():
+    assert commands_of_pages() == set(ALL)
 
 
 class UpgradableMachine(namespaces.HostedServer):
