@@ -181,7 +181,7 @@ python_tests() {
 # of its tests are about managers. tests/unit/followed_tests_test.py says why the others that know of managers are not here.
 FOLLOWED_BY_EVENTS=(manager.py live_rights.py version_sets.py travel.py rollouts.py apply.py failures.py credentials.py
   answers.py fleet_plan.py bulk.py rights.py lists.py peers.py plugins.py stamps.py views.py busy_objects.py files.py
-  ux.py upgrade.py cluster_manager.py)
+  ux.py upgrade.py cluster_manager.py cluster_side_effects.py)
 
 # Benchmarks are run by hand, on a quiet machine; that they build is a part of every test.
 test_blackbox() {

@@ -9,6 +9,7 @@ from test_cluster import Cluster, consensus
 from test_cluster_files import BYTES
 
 SPREAD = True  # no test shares servers with another
+FOLLOWED_TOO = ("test_one_member_speaks_with_an_endpoint_and_carries_out_what_is_wanted",)
 
 # A plugin that says every few milliseconds that it is there, and whose it is.
 BEAT = r'''
