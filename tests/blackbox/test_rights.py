@@ -121,6 +121,7 @@ MADE = {
     "roles": lambda: {"Name": name(), "Claims": []}, "tenants": lambda: {"Name": name()},
     "users": lambda: {"Name": name()}, "endpoints": lambda: {"Id": name()}, "params": lambda: {"Name": name()},
     "pools": lambda: {"Id": name()}, "bootenvs": lambda: {"Name": name()}, "templates": lambda: {"ID": name()}, "tasks": lambda: {"Name": name()},
+    "version_sets": lambda: {"Id": name()},
     "bulks": lambda: {"Id": name(), "What": {"Kind": "delete"}, "Selection": {"Type": "machines"}},
     "subnets": lambda: {"Name": name(), "Subnet": f"10.{next(SUBNETS)}.0.0/16", "OnlyReservations": True},
     "reservations": lambda: {"Addr": f"10.9.{next(ADDRESSES) // 250}.{next(ADDRESSES) % 250 + 1}",
@@ -1072,11 +1073,15 @@ def test_a_machine_works_at_its_own_endpoint(pair):
     machine = {"Uuid": str(uuid.uuid4()), "Name": name()}
     for server in pair:
         server.create("machines", machine)
+    hidden = endpoint.create("profiles", {"Name": name()})["Name"]
+    wait_until("the replica is there", lambda: manager.call("GET", f"profiles/{hidden}").ok)
     wait_until("both are there", lambda: manager.count("machines", f"?Uuid={machine['Uuid']}") == 2)
     token = manager.get(f"machines/{machine['Uuid']}/token")["Token"]
     held = Caller(manager, token=token)
     assert held.get(f"machines/{machine['Uuid']}")["Endpoint"] == "M"
-    assert {row["Endpoint"] for row in held.get("machines")} <= {"M"}
+    for kind in ("machines", "profiles", "stages", "jobs"):  # a machine may read every profile and stage, of its own server
+        assert {row["Endpoint"] for row in held.get(kind)} <= {"M"}, kind
+        assert held.count(kind) == len(held.get(kind)) == held.count(f"{kind}?Endpoint=M")
     for method, path, body in (("GET", f"machines/{machine['Uuid']}", None), ("PATCH", f"machines/{machine['Uuid']}", []),
                                ("GET", "info", None), ("POST", "jobs", {"Machine": machine["Uuid"]})):
         expect(403, held.call(method, f"/A/api/v3/{path}", body))
@@ -1103,6 +1108,91 @@ def test_a_job_does_not_become_another_machines(server):
     answer = writer.call("PATCH", f"jobs/{job['Uuid']}", [{"op": "replace", "path": "/Machine", "value": other}])
     assert answer.status_code in (403, 422), answer.text
     assert server.get(f"jobs/{job['Uuid']}")["Machine"] == job["Machine"]
+
+
+def test_rights_to_jobs_go_by_the_machine_of_the_same_server(pair):
+    """A machine of the manager and one of the site have the same Uuid, and each has a job."""
+    endpoint, manager = pair
+    machine, jobs = {"Uuid": str(uuid.uuid4()), "Name": name()}, {}
+    task = name()
+    for server in pair:
+        server.create("tasks", {"Name": task})
+        server.create("machines", machine)
+        server.patch(f"machines/{machine['Uuid']}", ("replace", "/Tasks", [task]))
+        jobs[server.id] = server.call("POST", "jobs", {"Machine": machine["Uuid"]}).json()["Uuid"]
+    wait_until("the replica is there", lambda: manager.call("GET", f"jobs/{jobs['A']}").ok)
+    here = caller_with(manager, ("jobs", "list,get", machine["Uuid"]))
+    assert here.keys("jobs", "Uuid") == {jobs["M"]} and here.count("jobs") == 1
+    assert expect(200, here.call("GET", f"jobs/{jobs['M']}")).json()["Uuid"] == jobs["M"]
+    expect(404, here.call("GET", f"jobs/{jobs['A']}"))
+    expect(404, here.call("GET", f"/A/api/v3/jobs/{jobs['A']}"))
+    there = caller_with(manager, ("jobs", "list,get", f"/A/{machine['Uuid']}"))
+    assert there.keys("jobs", "Uuid") == set() and there.count("jobs") == 0
+    for job in jobs.values():
+        expect(404, there.call("GET", f"jobs/{job}"))
+
+
+def test_a_pool_shows_the_machines_that_may_be_read(server):
+    pool = server.create("pools", {"Id": name("pool")})["Id"]
+    one, two = (server.create("machines", {"Name": name(), "Pool": pool}) for _ in range(2))
+    none = caller_with(server, ("pools", "list,get", "*"))
+    assert pool not in none.get("pools-active")
+    text = expect(200, none.call("GET", f"pools/{pool}/status")).text
+    assert not any(machine[field] in text for machine in (one, two) for field in ("Uuid", "Name"))
+    some = caller_with(server, ("pools", "list,get", "*"), ("machines", "get", one["Uuid"]))
+    text = expect(200, some.call("GET", f"pools/{pool}/status")).text
+    assert one["Uuid"] in text and two["Uuid"] not in text and two["Name"] not in text
+    assert pool in some.get("pools-active")
+
+
+def test_who_else_has_an_object_is_told_to_those_who_may_read_it(chain):
+    """A key that two endpoints have is ambiguous for who may read both, and for nobody else."""
+    leaf, middle, top = chain
+    key = name()
+    for server in (leaf, middle):
+        server.create("profiles", {"Name": key})
+    wait_until("both replicas are there", lambda: top.call("GET", f"profiles/{key}").status_code == 409)
+    both = caller_with(top, ("profiles", "get", f"/LA/{key},/LR/{key}"))
+    assert "/LA/" in expect(409, both.call("GET", f"profiles/{key}")).text
+    one = caller_with(top, ("profiles", "get", f"/LA/{key}"))
+    assert expect(200, one.call("GET", f"profiles/{key}")).json()["Endpoint"] == "LA"
+    none = expect(404, caller_with(top, ("profiles", "get", "another")).call("GET", f"profiles/{key}"))
+    assert none.json()["Messages"] == ["Not Found"]
+
+
+def test_events_of_an_endpoint_are_those_of_the_tenant(pair):
+    endpoint, manager = pair
+    seen, unseen = (endpoint.create("profiles", {"Name": name()})["Name"] for _ in range(2))
+    tenant = manager.create("tenants", {"Name": name("tenant"), "Members": {"profiles": [f"/A/{seen}"]}})["Name"]
+    reader = caller_with(manager, roles=["superuser"], tenant=tenant)
+    for path in ("/api/v3/ws/A", "/A/api/v3/ws"):
+        events = events_of(manager, reader.token, path)
+        tell(events, "register profiles.*.*")
+        endpoint.patch(f"profiles/{unseen}", ("add", "/Description", path))
+        endpoint.patch(f"profiles/{seen}", ("add", "/Description", path))
+        assert json.loads(events.recv())["Key"] == seen
+        events.close()
+
+
+def test_events_are_those_of_whom_their_object_names(chain):
+    """A manager tells what it heard of an endpoint: a right to its own object of the same key is not one to that."""
+    leaf, middle, top = chain
+    key = name()
+    for server in (leaf, middle):
+        server.create("profiles", {"Name": key})
+    wait_until("the replicas are there", lambda: len([row for row in top.get("profiles") if row["Name"] == key]) == 2)
+    reader = caller_with(top, ("profiles", "get", f"/LR/{key}"))
+    for path in ("/api/v3/ws/LR", "/LR/api/v3/ws"):
+        events, all_of_it = events_of(top, reader.token, path), events_of(top, top.get(f"users/{USER}/token")["Token"], path)
+        for each in (events, all_of_it):
+            tell(each, f"register profiles.*.{key}")
+        leaf.patch(f"profiles/{key}", ("add", "/Description", f"of the leaf, {path}"))
+        assert json.loads(all_of_it.recv())["Object"]["Endpoint"] == "LA"
+        middle.patch(f"profiles/{key}", ("add", "/Description", path))
+        told = json.loads(events.recv())["Object"]
+        assert (told["Endpoint"], told["Description"]) == ("LR", path)
+        for each in (events, all_of_it):
+            each.close()
 
 
 def test_events_of_an_endpoint_are_cut_to_the_reader(pair):

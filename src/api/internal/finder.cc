@@ -97,6 +97,12 @@ std::optional<Target> find_here(const Call& call, const store::Snapshot& snapsho
   return found;
 }
 
+bool is_taken_unseen(const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type,
+                     const std::string& key) {
+  const std::optional<Target> found = objects::find_local(call.services, snapshot, type, key);
+  return found && !exists_for(call, type, *found);
+}
+
 std::optional<Target> find_again(const Call& call, const store::Snapshot& snapshot) {
   std::optional<store::StoredObject> stored = snapshot.get_local(call.type->prefix, call.target.key);
   if (!stored) return std::nullopt;

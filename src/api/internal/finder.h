@@ -25,6 +25,10 @@ std::optional<Target> find_at(const Call& call, const store::Snapshot& snapshot,
 std::optional<Target> find_here(const Call& call, const store::Snapshot& snapshot,
                                 const model::ObjectType& type, const std::string& requested);
 
+/// Whether a key is that of an object of this server which does not exist for the caller.
+bool is_taken_unseen(const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type,
+                     const std::string& key);
+
 /// The local object that the call's own was found to be, as it is in `snapshot`.
 std::optional<Target> find_again(const Call& call, const store::Snapshot& snapshot);
 

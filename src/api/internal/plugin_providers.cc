@@ -14,6 +14,28 @@
 namespace mullion::api {
 namespace json = boost::json;
 
+namespace {
+
+const model::ObjectType& provider_type() { return *model::find_object_type("plugin_providers"); }
+
+/// A provider that the caller's tenant hides is one that is not there.
+Result<void> exists_for_caller(const Call& call) {
+  if (call.principal.sees({provider_type().prefix, store::kOwn, call.requested_id()})) return {};
+  const std::string_view method =
+      call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
+  return Error(ErrorCode::kNotFound, std::string(method), "plugin_providers", call.requested_id(),
+               {"Not Found"});
+}
+
+/// A program must not take the place of one that its sender cannot know of.
+Result<void> is_free_or_seen(const Call& call) {
+  if (!is_taken_unseen(call, *call.services.store.snapshot(), provider_type(), call.requested_id()))
+    return {};
+  return Error(ErrorCode::kConflict, "", "plugin_providers", call.requested_id(), {"already exists"});
+}
+
+}  // namespace
+
 namespace handlers {
 
 env::Task<Result<net::Response>> upload_provider(Call& call) {
@@ -22,6 +44,7 @@ env::Task<Result<net::Response>> upload_provider(Call& call) {
         call, ErrorCode::kInvalid,
         {fmt::format("Invalid Name `{}`: the manager's own actions are called by it", kManagerPlugin)});
   }
+  if (Result<void> free = is_free_or_seen(call); !free) co_return free.error();
   Result<plugins::Providers::Upload> upload = co_await call.services.providers.upload(
       call.requested_id(), *call.request.body, call.services.limits.upload_bytes,
       call.flag("replaceWritable"), call.principal.audit_name());
@@ -34,6 +57,7 @@ env::Task<Result<net::Response>> upload_provider(Call& call) {
 }
 
 env::Task<Result<net::Response>> download_provider(Call& call) {
+  if (Result<void> exists = exists_for_caller(call); !exists) co_return exists.error();
   Result<env::Path> program = call.services.providers.program(call.requested_id());
   if (!program) co_return program.error();
   Result<net::BodySourcePtr> body = files::stream_file(*program);
@@ -46,9 +70,10 @@ env::Task<Result<net::Response>> download_provider(Call& call) {
 }
 
 env::Task<Result<net::Response>> remove_provider(Call& call) {
+  if (Result<void> exists = exists_for_caller(call); !exists) co_return exists.error();
   const std::string& name = call.requested_id();
-  const model::ObjectType& providers = *model::find_object_type("plugin_providers");
-  const std::optional<Target> before = find_here(call, *call.services.store.snapshot(), providers, name);
+  const std::optional<Target> before =
+      find_here(call, *call.services.store.snapshot(), provider_type(), name);
   Result<void> removed = co_await call.services.providers.remove(name, call.principal.audit_name());
   if (!removed) co_return removed.error();
   Result<void> sealed = co_await seal_clear_values(call.services);
