@@ -275,11 +275,12 @@ class GatewayImpl final : public Gateway {
                                       std::optional<std::string>& kept, bool& repeat) {
     if (request.headers.get("Upgrade")) co_return co_await pass_websocket(request, active, repeat);
     Body body;
+    std::optional<Error> broken;
     bool again = true;
     if (kept) {
       body = *kept;
     } else {
-      Result<manager::ForwardedBody> read = co_await manager::forwarded_body(request, kRepeatable);
+      Result<manager::ForwardedBody> read = co_await manager::forwarded_body(request, kRepeatable, broken);
       if (!read) co_return read.error();
       if (auto* text = std::get_if<std::string>(&*read)) kept = *text;
       again = kept.has_value();
@@ -288,6 +289,7 @@ class GatewayImpl final : public Gateway {
     bool begun = false;
     Result<net::Response> answer = co_await send(request, active, active.api_url, std::move(body), &begun);
     if (answer) co_return answer;
+    if (broken) co_return *broken;
     repeat = again && (!begun || is_read(request));
     if (begun && !is_read(request)) co_return outcome_unknown();
     co_return unavailable(answer.error().text());

@@ -42,12 +42,17 @@ net::Headers without(const net::Headers& headers, const std::string_view (&names
 
 class BorrowedBody final : public net::BodySource {
  public:
-  explicit BorrowedBody(net::BodySource& body) : body_(body) {}
-  env::Task<Result<std::string_view>> next() override { return body_.next(); }
+  BorrowedBody(net::BodySource& body, std::optional<Error>& broken) : body_(body), broken_(broken) {}
+  env::Task<Result<std::string_view>> next() override {
+    Result<std::string_view> piece = co_await body_.next();
+    if (!piece) broken_ = piece.error();
+    co_return piece;
+  }
   std::optional<uint64_t> size() const override { return body_.size(); }
 
  private:
   net::BodySource& body_;
+  std::optional<Error>& broken_;
 };
 
 class OwnedBody final : public net::BodySource {
@@ -103,12 +108,14 @@ net::Headers forwarded_headers(const net::Request& request, const std::string& a
 
 net::Headers answered_headers(const net::Headers& headers) { return without(headers, kOwnAnswerHeaders); }
 
-env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable) {
+env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable,
+                                                std::optional<Error>& broken) {
   const auto length = request.headers.get("Content-Length");
   const bool has_body = request.headers.get("Transfer-Encoding") || (length && *length != "0");
   if (!has_body) co_return ForwardedBody(std::string());
   const std::optional<uint64_t> size = request.body->size();
-  if (!size || *size > repeatable) co_return ForwardedBody(std::make_unique<BorrowedBody>(*request.body));
+  if (!size || *size > repeatable)
+    co_return ForwardedBody(std::make_unique<BorrowedBody>(*request.body, broken));
   Result<std::string> text = co_await net::read_all(*request.body, repeatable);
   if (!text) co_return text.error();
   co_return ForwardedBody(std::move(*text));

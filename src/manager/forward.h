@@ -23,10 +23,12 @@ net::Headers forwarded_headers(const net::Request& request, const std::string& a
 /// Headers of the answer without what belongs to the other connection.
 net::Headers answered_headers(const net::Headers& headers);
 /// The body of `request` for the next hop: as text, so that it may be sent again, when it says that it has at
-/// most `repeatable` bytes or there is none; else borrowed, and `request` must outlive the call. Errors: what
-/// reading it failed with.
+/// most `repeatable` bytes or there is none; else borrowed, and `request` and `broken` must outlive the call.
+/// Errors: what reading it failed with; of a borrowed one `broken` tells it, since whoever sends a body on
+/// cannot tell its failures from those of the next hop.
 using ForwardedBody = std::variant<std::string, net::BodySourcePtr>;
-env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable);
+env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable,
+                                                std::optional<Error>& broken);
 /// Whether a request may change what its owner has.
 bool is_write(std::string_view method);
 /// The whole of `body` when it has at most `limit` bytes; else absent, and `body` gives all of it again.

@@ -50,14 +50,39 @@ class Bodies : public ::testing::Test {
   std::optional<ForwardedBody> forward(net::Request& request, uint64_t repeatable) {
     std::optional<ForwardedBody> out;
     const auto task = [&]() -> env::Task<void> {
-      Result<ForwardedBody> body = co_await forwarded_body(request, repeatable);
+      Result<ForwardedBody> body = co_await forwarded_body(request, repeatable, broken);
       if (body) out = std::move(*body);
     };
     env::run(runtime_, task);
     return out;
   }
   env::Runtime runtime_{1};
+  std::optional<Error> broken;
 };
+
+class BrokenBody final : public net::BodySource {
+ public:
+  env::Task<Result<std::string_view>> next() override {
+    co_return Error(ErrorCode::kBadRequest, "broken request body");
+  }
+  std::optional<uint64_t> size() const override { return std::nullopt; }
+};
+
+TEST_F(Bodies, ABorrowedOneTellsItsOwnFailure) {
+  BrokenBody body;
+  net::Request request;
+  request.headers.add("Transfer-Encoding", "chunked");
+  request.body = &body;
+  const std::optional<ForwardedBody> forwarded = forward(request, 10);
+  ASSERT_TRUE(forwarded);
+  EXPECT_FALSE(broken);
+  const auto read = [&]() -> env::Task<void> {
+    EXPECT_FALSE(co_await std::get<net::BodySourcePtr>(*forwarded)->next());
+  };
+  env::run(runtime_, read);
+  ASSERT_TRUE(broken);
+  EXPECT_EQ(broken->code, ErrorCode::kBadRequest);
+}
 
 TEST_F(Bodies, SmallOnesAreTextThatCanBeSentAgain) {
   for (const auto& [length, as_text] : {std::pair(10, true), std::pair(11, false)}) {

@@ -644,7 +644,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
                                                  std::string api_target, const auth::Principal& principal) {
   Result<Way> way = way_to(owner, api_target);
   if (!way) co_return way.error();  // at once, whatever the body is
-  Result<ForwardedBody> body = co_await forwarded_body(request, kRepeatableBody);
+  std::optional<Error> broken;
+  Result<ForwardedBody> body = co_await forwarded_body(request, kRepeatableBody, broken);
   if (!body) co_return body.error();
   way = way_to(owner, api_target);  // it may have changed while the body came
   if (!way) co_return way.error();
@@ -663,6 +664,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));
   way->session->forwards().record(std::chrono::duration<double>(given_.clock.steady() - begin).count(),
                                   !answer);
+  // Not the next hop's fault, and nobody carries half a request out.
+  if (!answer && broken) co_return *broken;
   if (!answer) {
     const std::shared_ptr<const Plan> routes = plan();
     const auto route = routes->routes.find(owner);

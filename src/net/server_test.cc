@@ -155,6 +155,53 @@ TEST(Server, RefusesGarbage) {
   EXPECT_EQ(fixture.get("/")->body, "hello");
 }
 
+TEST(Server, EveryRequestSaysOnceWhomItIsFor) {
+  Fixture fixture;
+  for (const auto& [head, wanted] : std::vector<std::pair<std::string, std::string>>{
+           {"GET / HTTP/1.1\r\n", R"(["Host: the header is missing, which HTTP/1.1 requires"])"},
+           {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", R"(["Host: expected one header of that name"])"},
+           {"GET / HTTP/1.0\r\nHost: a\r\nhost: b\r\n", R"(["Host: expected one header of that name"])"},
+           {"GET http://a/ HTTP/1.1\r\n", R"(["Host: the header is missing, which HTTP/1.1 requires"])"}}) {
+    RawConnection raw = fixture.raw();
+    raw.send(head + "Connection: close\r\n\r\n");
+    const std::string answer = raw.read_to_end();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << head << answer;
+    EXPECT_TRUE(contains(answer, wanted)) << answer;
+  }
+  for (const std::string& head :
+       std::vector<std::string>{"GET / HTTP/1.1\r\nHost:\r\n", "GET / HTTP/1.0\r\n"}) {
+    RawConnection raw = fixture.raw();
+    raw.send(head + "Connection: close\r\n\r\n");
+    EXPECT_TRUE(contains(raw.read_to_end(), "hello")) << head;
+  }
+}
+
+/// What is below the chunks would be taken for the body.
+TEST(Server, KnowsNoCodingBesideChunks) {
+  Fixture fixture;
+  const std::string rest = "\r\n\r\n3\r\none\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const std::string& codings :
+       std::vector<std::string>{"gzip, chunked", "identity, chunked", "gzip\r\nTransfer-Encoding: chunked"}) {
+    RawConnection raw = fixture.raw();
+    raw.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + codings + rest);
+    const std::string answer = raw.read_to_end();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 501 Not Implemented\r\n")) << codings << answer;
+    EXPECT_TRUE(contains(answer, " is not known, chunked alone is")) << answer;
+    EXPECT_FALSE(contains(answer, "hello")) << "nothing behind it is read";
+  }
+  for (const std::string& codings : std::vector<std::string>{
+           "chunked, chunked", "chunked\r\nTransfer-Encoding: chunked", "chunked, gzip"}) {
+    RawConnection raw = fixture.raw();
+    raw.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + codings + rest);
+    EXPECT_TRUE(raw.read_to_end().starts_with("HTTP/1.1 400 ")) << codings;
+  }
+  RawConnection plain = fixture.raw();
+  plain.send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: "
+      "Chunked\r\n\r\n3\r\none\r\n0\r\n\r\n");
+  EXPECT_TRUE(contains(plain.read_to_end(), "POST:one"));
+}
+
 TEST(Server, RefusesBrokenChunks) {
   Fixture fixture;
   RawConnection raw = fixture.raw();

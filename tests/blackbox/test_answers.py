@@ -1,5 +1,9 @@
 """Answers that clients and scripts of others rely on: reasons, counts, owners, what is always there, and when an answer comes."""
+import base64
+import json
 import os
+import socket
+import ssl
 import subprocess
 import time
 
@@ -35,6 +39,23 @@ def upload(server, name, program):
 
 
 # -- refusals
+
+@pytest.mark.parametrize("prefix", ["", "/leaf"])
+def test_a_broken_body_is_the_fault_of_who_sends_it(leaf, manager, prefix):
+    """Through a manager, too: its next hop did nothing wrong, and is there."""
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for chunks in ("zz\r\n", "5\r\n{\"Nam\r\nzz\r\n", "-1\r\n"):
+        with socket.create_connection(("127.0.0.1", manager.api_port), 30) as plain, context.wrap_socket(plain) as line:
+            line.sendall(f"POST {prefix}/api/v3/profiles HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\n"
+                         f"Transfer-Encoding: chunked\r\n\r\n{chunks}".encode())
+            answer = b"".join(iter(lambda: line.recv(65536), b"")).decode()
+        head, _, body = answer.partition("\r\n\r\n")
+        assert head.startswith("HTTP/1.1 400 "), answer
+        assert json.loads(body)["Messages"][0].startswith("broken request body"), answer
+        assert "X-Mullion-Unreachable" not in head
+    assert manager.status("leaf") == "Connected"
 
 @pytest.mark.parametrize("path,status", [("machines/nobody", 404), ("machines?Runnable=Lt(1)", 406), ("nowhere", 404), ("jobs/none/log", 404)])
 def test_refusals_of_head_say_what_get_says(leaf, path, status):

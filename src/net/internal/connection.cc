@@ -147,6 +147,14 @@ Response error_response(std::string_view method, std::string_view path, int stat
   return response;
 }
 
+/// RFC 9112, section 3.2: servers that a request passes must not differ in whom they take it to be for.
+Result<void> check_host(const Headers& headers, int version) {
+  const size_t count = headers.get_all("Host").size();
+  if (count == 1 || (count == 0 && version < 11)) return {};
+  return Error(ErrorCode::kBadRequest, count == 0 ? "Host: the header is missing, which HTTP/1.1 requires"
+                                                  : "Host: expected one header of that name");
+}
+
 /// Why `request` cannot become a WebSocket; empty when it can.
 std::string upgrade_obstacle(const Request& request, int version) {
   if (request.method != "GET" || version < 11) return "a WebSocket needs an HTTP/1.1 GET";
@@ -379,13 +387,18 @@ Task<bool> Connection::read_header() {
 }
 
 Task<void> Connection::answer_broken_request() {
-  const bool too_large = parser_.failure() == MessageParser::Failure::kHeaderTooLarge;
-  const std::string text =
-      too_large ? fmt::format("request headers are larger than {} bytes", limits_.max_header_bytes)
-                : "malformed HTTP request: " + parser_.failure_text();
+  int status = 400;
+  std::string text = "malformed HTTP request: " + parser_.failure_text();
+  if (parser_.failure() == MessageParser::Failure::kHeaderTooLarge) {
+    status = 431;
+    text = fmt::format("request headers are larger than {} bytes", limits_.max_header_bytes);
+  } else if (parser_.failure() == MessageParser::Failure::kUnknownCoding) {
+    status = 501;
+    text = parser_.failure_text();
+  }
   Request request;
   request.method = "GET";
-  Response response = error_response("GET", "", too_large ? 431 : 400, text);
+  Response response = error_response("GET", "", status, text);
   const bool ignored = co_await write_response(request, response, false);
   (void)ignored;
 }
@@ -398,7 +411,8 @@ Result<void> Connection::fill_request(Request& request) {
   request.tls = server_->options.tls.has_value();
   const std::string_view given = request.headers.get("X-Request-Id").value_or("");
   request.id = is_sane_request_id(given) ? std::string(given) : fmt::format("{:016x}", env::random_id());
-  return request.set_target(std::move(parser_.target()));
+  Result<void> clear = request.set_target(std::move(parser_.target()));
+  return clear ? check_host(request.headers, parser_.version()) : clear;
 }
 
 Task<Result<Response>> Connection::call_handler(Request& request) {

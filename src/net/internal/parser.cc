@@ -1,8 +1,13 @@
 #include "net/internal/parser.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+
+#include "base/letters.h"
+#include "base/text.h"
 
 namespace mullion::net::internal {
 namespace {
@@ -26,7 +31,22 @@ struct Message {
   uint64_t header_bytes = 0;
   uint64_t chunk_left = 0;                     // of the body of the chunk that is being read
   uint64_t body_bytes = 0, framing_bytes = 0;  // of the body, and of what is around its chunks
+  std::string unknown_coding;                  // why the failure is Failure::kUnknownCoding
 };
+
+/// Chunks are all that this side can take apart: codings below them would be read as the body (RFC 9112,
+/// section 6.1). Asked when chunks are the last coding.
+void check_codings(Message& message, BeastError& failure) {
+  size_t chunked = 0;
+  for (const std::string_view list : message.headers.get_all("Transfer-Encoding")) {
+    for (const std::string& coding : trimmed_list(list)) {
+      const bool known = equal_ignoring_case(coding, "chunked");
+      chunked += known ? 1 : 0;
+      if (!known && message.unknown_coding.empty()) message.unknown_coding = coding;
+    }
+  }
+  if (chunked != 1 || !message.unknown_coding.empty()) failure = http::error::bad_transfer_encoding;
+}
 
 /// Receives the events of Beast's parser, which runs over our own buffer.
 template <bool kIsRequest>
@@ -54,6 +74,7 @@ class EventParser final : public http::basic_parser<kIsRequest> {
     if (kIsRequest && !this->chunked() && message_.headers.get("Transfer-Encoding")) {
       failure = http::error::bad_transfer_encoding;
     }
+    if (kIsRequest && this->chunked()) check_codings(message_, failure);
   }
   void on_body_init_impl(const boost::optional<uint64_t>&, BeastError&) override {}
   size_t on_body_impl(BeastText body, BeastError&) override {
@@ -113,6 +134,10 @@ struct MessageParser::State {
   void fail(const BeastError& error) {
     failure = error == http::error::header_limit ? Failure::kHeaderTooLarge : Failure::kMalformed;
     failure_text = error.message();
+    if (message.unknown_coding.empty()) return;
+    failure = Failure::kUnknownCoding;
+    failure_text =
+        fmt::format("Transfer-Encoding: {:.100} is not known, chunked alone is", message.unknown_coding);
   }
 };
 

@@ -14,7 +14,7 @@ namespace mullion::net::internal {
 class MessageParser {
  public:
   enum class Kind { kRequest, kResponse };
-  enum class Failure { kNone, kMalformed, kHeaderTooLarge };
+  enum class Failure { kNone, kMalformed, kHeaderTooLarge, kUnknownCoding };
 
   MessageParser(Kind kind, uint64_t header_limit);
   ~MessageParser();
