@@ -68,6 +68,7 @@ class Exploder {
     if (is_link(entry)) return link(*path, entry);
     const auto kind = archive_entry_filetype(entry);
     if (collides(*path, kind == AE_IFDIR)) return suspicious(*path, "is both a file and a directory");
+    if (auto few = check_directories(*path); !few) return few;
     if (kind == AE_IFDIR) return env::make_directories(target_ / *path);
     if (kind != AE_IFREG) return suspicious(*path, "is neither a file nor a directory");
     return file(*path);
@@ -98,6 +99,18 @@ class Exploder {
     return false;
   }
 
+  /// Directories that no entry is for cost as much as entries, and each name may need dozens of them.
+  Result<void> check_directories(const env::Path& path) {
+    std::error_code ignored;
+    for (env::Path above = path.parent_path(); !above.empty(); above = above.parent_path()) {
+      if (std::filesystem::exists(target_ / above, ignored)) break;
+      ++directories_;
+    }
+    if (directories_ <= limits_.max_entries) return {};
+    return Error(ErrorCode::kTooLarge,
+                 fmt::format("Cannot explode: more than {} directories", limits_.max_entries));
+  }
+
   /// A place for a file; whether there was one of this name: the last entry of a name wins.
   Result<bool> make_place(const env::Path& target) const {
     if (auto made = env::make_directories(target.parent_path()); !made) return made.error();
@@ -114,6 +127,7 @@ class Exploder {
     if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(target_ / *other, ignored)))
       return {};
     if (collides(path, false)) return suspicious(path, "is both a file and a directory");
+    if (auto few = check_directories(path); !few) return few;
     const env::Path target = target_ / path;
     const auto again = make_place(target);
     if (!again) return again.error();
@@ -172,6 +186,7 @@ class Exploder {
   const ExplodeLimits& limits_;
   const uint64_t archive_bytes_;
   size_t entries_ = 0;
+  size_t directories_ = 0;  // that were made for what lies in them
   uint64_t bytes_ = 0;
   std::vector<std::string> files_;
 };

@@ -21,6 +21,10 @@ TEST_F(UploadsTest, ArchivesHaveLimits) {
   } kRows[] = {
       {{.archive_entries = 2}, many, "Cannot explode: more than 2 entries"},
       {{.archive_entries = 3}, many, ""},
+      {{.archive_entries = 3},
+       tar_of({{"a/b/c", "1"}, {"d/e/f", "2"}}),
+       "Cannot explode: more than 3 directories"},
+      {{.archive_entries = 3}, tar_of({{"a/b/c", "1"}, {"a/b/d", "2"}, {"a/e", "3"}}), ""},
       {{.unpacked_bytes = 899'999}, zeros, "Cannot explode: more than 899999 bytes unpacked"},
       {{.unpacked_bytes = 900'000}, zeros, ""},
   };
