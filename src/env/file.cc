@@ -56,6 +56,7 @@ Error error_from_errno(int number, std::string_view what) {
   ErrorCode code = ErrorCode::kInternal;
   if (number == ENOSPC || number == EDQUOT) code = ErrorCode::kInsufficientStorage;
   if (number == ENOENT) code = ErrorCode::kNotFound;
+  if (number == EMFILE || number == ENFILE) code = ErrorCode::kUnavailable;  // others give theirs back
   return Error(code, fmt::format("{}: {}", what, std::strerror(number)));
 }
 

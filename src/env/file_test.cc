@@ -115,6 +115,8 @@ TEST(ErrorFromErrno, MapsFullDisksAndAbsence) {
   EXPECT_EQ(error_from_errno(ENOSPC, "write").code, ErrorCode::kInsufficientStorage);
   EXPECT_EQ(error_from_errno(EDQUOT, "write").code, ErrorCode::kInsufficientStorage);
   EXPECT_EQ(error_from_errno(ENOENT, "open").code, ErrorCode::kNotFound);
+  EXPECT_EQ(error_from_errno(EMFILE, "open").code, ErrorCode::kUnavailable);
+  EXPECT_EQ(error_from_errno(ENFILE, "open").code, ErrorCode::kUnavailable);
   EXPECT_EQ(error_from_errno(EIO, "read").code, ErrorCode::kInternal);
 }
 

@@ -11,10 +11,17 @@ size_t thread_count(const settings::Settings& settings) {
   return std::max(2U, std::thread::hardware_concurrency());
 }
 
-net::ServerLimits server_limits(const settings::Settings& settings) {
+size_t connections_that_fit(uint64_t open_files) {
+  constexpr uint64_t kForTheRest = 128;  // the database, logs, plugins, lines to other servers
+  constexpr uint64_t kEach = 2, kPorts = 2, kFewest = 16;
+  return std::max(kFewest, (std::max(open_files, kForTheRest) - kForTheRest) / (kEach * kPorts));
+}
+
+net::ServerLimits server_limits(const settings::Settings& settings, uint64_t open_files) {
   net::ServerLimits limits;
   limits.max_header_bytes = settings.number("max-header");
-  limits.max_connections = settings.number("max-connections");
+  limits.max_connections =
+      std::min<size_t>(settings.number("max-connections"), connections_that_fit(open_files));
   limits.idle_timeout = std::chrono::seconds(settings.number("idle-timeout"));
   limits.header_timeout = std::chrono::seconds(settings.number("header-timeout"));
   limits.body_timeout = std::chrono::seconds(settings.number("body-timeout"));
@@ -22,9 +29,11 @@ net::ServerLimits server_limits(const settings::Settings& settings) {
   return limits;
 }
 
-net::PeerLimits peer_limits(const settings::Settings& settings) {
+net::PeerLimits peer_limits(const settings::Settings& settings, uint64_t open_files) {
   net::PeerLimits limits;
-  limits.max_connections_per_address = settings.number("max-connections-per-address");
+  // One address leaves something to others, also where little fits.
+  limits.max_connections_per_address =
+      std::min<size_t>(settings.number("max-connections-per-address"), connections_that_fit(open_files) / 2);
   limits.max_connections_of_loopback = settings.number("max-connections-loopback");
   limits.max_handshakes = settings.number("max-handshakes");
   limits.max_handshakes_per_address = settings.number("max-handshakes-per-address");

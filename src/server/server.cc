@@ -72,12 +72,13 @@ std::string host_name() {
   return name;
 }
 
-/// Each connection is a descriptor: as many as the system lets us have.
-void raise_descriptor_limit() {
+/// Each connection is a descriptor: as many as the system lets us have. Answers how many these are.
+uint64_t raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return UINT64_MAX;
+  const rlim_t before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
 }
 
 /// Each value for the key pair of its object, which is stored: values that came sealed may be for one that
@@ -200,6 +201,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<PortCertificates> certificates_;
   std::vector<std::string> trusted_keys_;
   std::vector<std::string> start_errors_;
+  uint64_t descriptors_ = UINT64_MAX;  // that this process may have
   std::unique_ptr<env::Runtime> runtime_;
   std::unique_ptr<store::Store> own_store_;  // of a server that stands alone
   std::unique_ptr<cluster::Node> node_;      // of a member, with its store
@@ -641,9 +643,9 @@ Result<std::unique_ptr<net::Port>> ServerProcess::listen(std::string_view flag, 
   options.address = std::move(address);
   options.port = static_cast<uint16_t>(settings_.number(flag));
   options.flag = fmt::format("--{}", flag);
-  options.limits = server_limits(settings_);
+  options.limits = server_limits(settings_, descriptors_);
   options.tls = std::move(tls);
-  return net::listen(*runtime_, std::move(options), peer_limits(settings_), std::move(handler));
+  return net::listen(*runtime_, std::move(options), peer_limits(settings_, descriptors_), std::move(handler));
 }
 
 net::Response ServerProcess::metrics_page(const net::Request& request) const {
@@ -751,7 +753,12 @@ Result<void> ServerProcess::start_providers() {
 }
 
 Result<void> ServerProcess::start() {
-  raise_descriptor_limit();
+  descriptors_ = raise_descriptor_limit();
+  const size_t fit = connections_that_fit(descriptors_);
+  if (fit < settings_.number("max-connections")) {
+    kLog.warn("few open files limit={}: each port serves {} connections at a time, and not {}", descriptors_,
+              fit, settings_.number("max-connections"));
+  }
   for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_store}) {
     Result<void> done = (this->*step)();
     if (!done) return done;

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from harness import BINARY, FOLLOWING, PASSWORD, USER, expect, wait_equal, wait_until
+from harness import BINARY, FOLLOWING, PASSWORD, USER, Server, expect, wait_equal, wait_until
 
 LOGIN = b"Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()) + b"\r\n"
 MEGABYTE = 1 << 20
@@ -293,3 +293,77 @@ def test_a_backup_that_a_crash_cut_is_removed_at_the_start(site):
     server.start()
     assert not left.exists()
     assert os.path.exists(os.path.join(whole, "data.mdb"))
+
+
+# -- readers of what is no object, and clients that say nothing
+
+def job_with_log(server, size):
+    machine = server.create("machines", {"Name": "slow-machine"})["Uuid"]
+    job = server.create("jobs", {"Machine": machine, "State": "created"})["Uuid"]
+    for _ in range(size // MEGABYTE):
+        expect(204, server.call("PUT", f"jobs/{job}/log", os.urandom(MEGABYTE)))
+    return job
+
+
+def memory_of(server):
+    lines = (line.split() for line in open(f"/proc/{server.process.pid}/status"))
+    return next(int(line[1]) for line in lines if line[0] == "RssAnon:") << 10
+
+
+def test_slow_readers_of_logs_and_of_the_support_file_hold_little(site):
+    server = site.server("S").start()
+    job = job_with_log(server, 24 * MEGABYTE)
+    before = memory_of(server)
+    readers = [slow_reader(server, path) for path in (f"jobs/{job}/log", "debug/support") for _ in range(100)]
+    assert all(reader.recv(12).endswith(b" 200") for reader in readers), "each has begun"
+    assert memory_of(server) - before < 100 * MEGABYTE, "of 2.4 GB that were asked for"
+    assert server.metrics()["mullion_store_views"] <= 2
+    expect(204, server.call("PUT", f"jobs/{job}/log", b"more"))
+    expect(200, server.call("GET", "info"))
+    for reader in readers:
+        reader.close()
+
+
+def test_a_thousand_slow_sockets_hold_up_nobody(site):
+    """Half of them say nothing at all, half begin a request and go on byte by byte. None is cut for its slowness meanwhile."""
+    server = site.server("S", flags=["--header-timeout", "600"]).start()
+    before, context = memory_of(server), ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with contextlib.ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.create_connection(("127.0.0.1", server.api_port), 30)) for _ in range(500)]
+        lines = [open_sockets.enter_context(context.wrap_socket(socket.create_connection(("127.0.0.1", server.api_port), 30)))
+                 for _ in range(500)]
+        for line in lines:
+            line.sendall(b"GET /api/v3/info HTTP/1.1\r\nHost: x\r\nX")
+        wait_until("all are connected", lambda: server.metrics()["mullion_api_connections"] >= 1000)
+        for number in range(20):
+            for line in lines[number::20]:
+                line.sendall(b"y")
+            server.get("info")
+            server.create("profiles", {"Name": f"beside-{number}"})
+        assert memory_of(server) - before < 150 * MEGABYTE
+        assert server.metrics()["mullion_api_connections"] >= len(sockets) + len(lines) == 1000
+
+
+class FewFiles(Server):
+    """Where the system lets it have only so many open files."""
+    def command(self):
+        return ["bash", "-c", 'ulimit -n 1024; exec "$@"', "mullion", *super().command()]
+
+
+def test_open_files_do_not_run_out(site):
+    """Each reader of a log is a connection and a file. What does not fit is sent away; who is served goes on being served."""
+    server = FewFiles(site.directory, "F").start()
+    site.servers["F"] = server
+    job = job_with_log(server, 24 * MEGABYTE)
+    with contextlib.ExitStack() as readers:
+        served = 0
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                reader = readers.enter_context(slow_reader(server, f"jobs/{job}/log"))
+                served += reader.recv(12).endswith(b" 200")
+        assert 100 < served < 300
+        expect(204, server.call("PUT", f"jobs/{job}/log", b"more"))  # over a connection that was kept
+        server.create("profiles", {"Name": "beside"})
+        assert len(os.listdir(f"/proc/{server.process.pid}/fd")) < 1024 - 100
+    assert "accept failed" not in server.log() and "few open files limit=1024" in server.log()
