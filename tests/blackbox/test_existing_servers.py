@@ -2,6 +2,7 @@
 import dataclasses
 import io
 import json
+import pathlib
 import random
 import sys
 import threading
@@ -323,6 +324,59 @@ def test_what_the_account_may_not_read_any_more_is_not_called_current(site):
     server.faults.set(forbid=())
     manager.wait_status("F", "Connected", timeout=60)
     wait_until("it is current again", lambda: age(manager) <= 6)
+
+
+def test_nothing_is_missed_between_pages_and_events(site):
+    """What changes while pages are read, before and behind the page that was sent last: the next walk is minutes away."""
+    server = foreign(site, "F", SMALL, machines=40)
+    rounds = []
+
+    def change(_, prefix, __):
+        if prefix != "machines" or len(rounds) >= 20:
+            return
+        number = len(rounds)
+        rounds.append(number)
+        keys = sorted(row["Uuid"] for row in server.objects("machines", own=True))
+        server.put("machines", {"Uuid": f"00000000-0000-4000-8000-{number:012}", "Name": f"first-{number}"})
+        server.put("machines", {"Uuid": f"ffffffff-ffff-4fff-bfff-{number:012}", "Name": f"last-{number}"})
+        server.put("machines", {"Uuid": keys[1], "Description": f"changed {number}"})
+        server.put("machines", {"Uuid": keys[-2], "Description": f"changed {number}"})
+        for key in (keys[0], keys[-1]):
+            server.delete("machines", key)
+    server.faults.set(cap_limit=5, between_pages=change)
+    manager = manager_of(site, server)
+    assert len(rounds) >= 5
+    wait_same(server, manager, collections=("machines",), timeout=20)
+    assert manager.metrics()['mullion_mirror_corrections_total{endpoint="F"}'] == 0, "events told of everything"
+
+
+def own_memory(server):
+    """What the process itself has allocated, bytes; the mapped database is not among it."""
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) * 1024
+
+
+def memory_of_copy(site, name, machines):
+    """What a manager allocates at most while it copies so many machines of 60 kB, bytes."""
+    server = foreign(site, f"F{name}", SMALL, machines=machines)
+    server.faults.set(huge_objects=60_000)
+    manager = site.start(name)[0].become_manager()
+    before, most = own_memory(manager), 0
+    expect(200, manager.add_endpoint(server))
+
+    def copied():
+        nonlocal most
+        most = max(most, own_memory(manager))
+        return manager.count("machines", f"?Endpoint={server.id}") == machines
+    wait_until("everything is here", copied, timeout=120)
+    manager.kill()
+    server.stop()
+    return most - before
+
+
+def test_a_copy_takes_memory_for_pages_and_not_for_the_server(site):
+    few, many = memory_of_copy(site, "M1", 300), memory_of_copy(site, "M2", 1200)  # 18 MB, 72 MB
+    assert many - few < 24e6, f"{few / 1e6:.0f} MB, {many / 1e6:.0f} MB"
 
 
 def test_pages_of_one_object_are_walked_through(site):
@@ -1409,6 +1463,87 @@ def test_a_server_that_mullion_replaces_stays_the_same_endpoint(site, tmp_path):
         assert manager.count("machines", "?Endpoint=A") == (0 if way == "stream" else 5)
     server.put("machines", {"Name": "after"})
     wait_same(server, manager)
+
+
+def test_levels_above_do_not_notice_that_an_endpoint_is_followed_in_another_way(site):
+    """A below R below S below T: what T shows, whom it reaches, and how old it says it all is."""
+    owner, low, middle, top = site.start("A", "R", "S", "T")
+    for number in range(30):
+        owner.create("machines", {"Name": f"m{number}", "Params": {"f": 1.50, "big": 12345678901234567890}})
+    low.become_manager()
+    expect(200, low.add_endpoint(owner, **{"manager/follow": "events"}))
+    low.wait_status("A", "Connected")
+    middle.become_manager().attach(low)
+    top.become_manager().attach(middle)
+    low.create("version_sets", {"Id": "nothing"})
+    low.patch("endpoints/A", ("add", "/VersionSets", ["nothing"]))
+    wait_equal(owner, low, middle, top)
+    texts, histories = {}, [History(level, "A") for level in (low, top)]
+    for history in histories:
+        history.start()
+    for number, way in enumerate(("events", "auto", "events", "auto")):
+        low.patch("endpoints/A", ("replace", "/Params/manager~1follow", way))
+        wanted = {"events": "events", "auto": "stream"}[way]
+        for level in (low, middle, top):
+            wait_until(f"{level.name} shows that it is followed by {wanted}", lambda: way_of(level, "A") == wanted)
+        low.wait_status("A", "Connected")
+        answer = expect(200, top.call("PATCH", "/A/api/v3/machines/Name:m0", describe(f"{number} by {way}")))
+        assert "X-Mullion-Pending" not in answer.headers, way
+        for level in (low, middle, top):
+            assert level.get("machines/Name:m0")["Description"] == f"{number} by {way}", "it is read where it was written"
+        made = owner.create("machines", {"Name": f"made-{number}"})
+        wait_until("it is heard of at the top", lambda: top.count("machines", f"?Uuid={made['Uuid']}") == 1)
+        for history in histories:
+            history.deleting[made["Uuid"]] = time.monotonic()
+        owner.delete(f"machines/{made['Uuid']}")
+        owner.patch("machines/Name:m0", ("replace", "/Description", ""))
+        wait_equal(owner, low, middle, top)
+        text = {one: expect(200, top.call("GET", f"{one}?Endpoint=A&sort=Key&slim=Meta")).text
+                for one in ("profiles", "pools", "stages")}
+        assert texts in ({}, text), way
+        texts = text
+        wait_until("the top calls it current", lambda: connection_of(top, "A")["Age"] <= 9 and connection_of(top, "A")["InTouch"])
+        assert expect(200, top.call("GET", "machines?Endpoint=A", headers={"X-Mullion-Max-Age": "9"}))
+        assert connection_of(top, "A")["Hops"] == ["S", "R"] and "HeldUp" not in connection_of(top, "A")
+        assert top.get("endpoints/A")["VersionSets"] == ["nothing"]
+    assert [history.stop() for history in histories] == [[], []]
+
+
+def test_a_server_that_mullion_replaces_stays_the_same_endpoint_two_levels_up(site, tmp_path):
+    server, low, top, owner = foreign(site, "A", SMALL, machines=5), *site.start("R", "T"), site.server("A")
+    owner.api_port = server.api_port
+    low.become_manager()
+    top.become_manager().attach(low)
+    expect(200, low.add_endpoint(server, **WALK))
+    low.wait_status("A", "Connected")
+    wait_until("the top knows it", lambda: top.count("endpoints", "?Id=A") == 1)
+    top.create("version_sets", {"Id": "from-above"})
+    top.patch("endpoints/A", ("add", "/Meta/mine", "kept"), ("add", "/VersionSets", ["from-above"]))
+    cli = CommandLine(low, tmp_path)
+    for old, new, way in ((server, owner, "stream"), (owner, server, "events")):
+        if old is server:  # what is held up goes with the server that did not let it be read
+            server.faults.set(fail_share=1, fail_status=500, fail_paths="v3/stages")
+            wait_until("the top says what is held up", lambda: "stages" in connection_of(top, "A").get("HeldUp", {}), timeout=TWO_WALKS)
+        old.stop()
+        server.faults.clear()
+        new.start()
+        low.wait_status("A", "Error")
+        cli.json("endpoints", "accept", "A")
+        for level in (low, top):
+            wait_until(f"{level.name} shows {way}", lambda: way_of(level, "A") == way)
+            wait_until(f"{level.name} shows its machines",
+                       lambda: level.count("machines", "?Endpoint=A") == (0 if way == "stream" else 5))
+        low.wait_status("A", "Connected")
+        known = top.get("endpoints/A")
+        assert known["Endpoint"] == "R" and known["Meta"]["mine"] == "kept" and known["VersionSets"] == ["from-above"]
+        assert top.get("/A/api/v3/info")["id"] in ("A", server.local_id), "requests find it"
+        wait_until("the top calls it current", lambda: connection_of(top, "A")["Age"] <= 6 and connection_of(top, "A")["InTouch"])
+        wait_until("nothing is held up", lambda: "HeldUp" not in connection_of(top, "A"))
+        made = expect(201, top.call("POST", "/A/api/v3/profiles", {"Name": f"by-{way}"}))
+        assert "X-Mullion-Pending" not in made.headers and top.get(f"profiles/by-{way}")["Endpoint"] == "A"
+    assert top.count("profiles", "?Name=by-stream") == 0, "the other server has it"
+    server.put("machines", {"Name": "after"})
+    wait_same(server, low, top)
 
 
 # -- the mission with servers of another make
