@@ -373,13 +373,17 @@ TEST_F(ApiTest, WhatIsHeldUpMakesAnswersAboutItOldAndNoOthers) {
         .in_touch = true,
         .held_up = {{"profiles", {.age_seconds = 70, .reason = "profiles answers 500"}}}}}};
   fixture.put_raw("profiles", "A", "p", R"({"Name":"p"})");
-  fixture.put_raw("machines", "A", "0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001",
-                  R"({"Name":"m","Params":{},"Uuid":"0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001"})");
+  fixture.put_raw(
+      "machines", "A", "0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001",
+      R"({"Name":"m","Params":{"rack":7},"Pool":"p","Uuid":"0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001"})");
+  fixture.put_raw("pools", "", "p", R"({"Id":"p"})");
   const auto ask = [&](const std::string& target, const char* demand) {
     return fixture.call("GET", "/api/v3/" + target, "", "root", {{"X-Mullion-Max-Age", demand}});
   };
   for (const char* target :
-       {"profiles", "profiles/p", "profiles?group-by=Endpoint", "machines?aggregate=true"}) {
+       {"profiles", "profiles/p", "profiles?group-by=Endpoint", "machines?aggregate=true",
+        "machines/0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001/params?compose=true", "machines?rack=7",
+        "machines?rack=Ne(8)&Name=m", "machines?rack=7&group-by=Name"}) {
     const Answer shown = ask(target, "70");
     EXPECT_EQ(shown.status, 200) << target;
     EXPECT_EQ(shown.header("X-Mullion-Age"), "70") << target;
@@ -390,10 +394,30 @@ TEST_F(ApiTest, WhatIsHeldUpMakesAnswersAboutItOldAndNoOthers) {
               std::string::npos)
         << refused.message();
   }
-  const Answer machines = ask("machines", "5");
-  EXPECT_EQ(machines.status, 200);
-  EXPECT_EQ(machines.header("X-Mullion-Age"), "1");
-  EXPECT_EQ(machines.header("X-Mullion-Stale"), "");
+  for (const char* target :
+       {"machines", "machines?Name=m", "machines?Params=rack",
+        "machines/0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001/params", "pools-active", "pools/p/status"}) {
+    const Answer shown = ask(target, "5");
+    EXPECT_EQ(shown.status, 200) << target;
+    EXPECT_EQ(shown.header("X-Mullion-Age"), "1") << target;
+    EXPECT_EQ(shown.header("X-Mullion-Stale"), "") << target;
+  }
+  fixture.manager.known["A"].held_up = {{"machines", {.age_seconds = 70, .reason = "machines answers 500"}}};
+  for (const char* target : {"pools-active", "pools/p/status", "machines/nowhere"})
+    EXPECT_EQ(ask(target, "69").status, 503) << target << " is made of machines";
+  EXPECT_EQ(ask("pools/p/status", "70").header("X-Mullion-Stale"), "A;age=70");
+  EXPECT_EQ(ask("profiles/nowhere", "5").status, 404);
+}
+
+TEST_F(ApiTest, WhoeverMayReadOneMachineLearnsNothingOfOwnersFromPools) {
+  fixture.manager.known = {{"A", {.owner = "A", .age_seconds = 70}}};
+  fixture.put_raw("machines", "A", "0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001",
+                  R"({"Name":"m","Pool":"p","Uuid":"0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001"})");
+  EXPECT_EQ(fixture.call("GET", "/api/v3/pools-active").header("X-Mullion-Stale"), "A;age=70");
+  fixture.authenticator.users["one"] = {{"pools", "list,get", "*"}, {"machines", "get", "another"}};
+  const Answer pools = fixture.call("GET", "/api/v3/pools-active", "", "one");
+  EXPECT_EQ(pools.status, 200);
+  EXPECT_EQ(pools.header("X-Mullion-Stale"), "");
 }
 
 TEST_F(ApiTest, OwnObjectsShowTheirEndpointWhileManager) {

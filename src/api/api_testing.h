@@ -350,13 +350,6 @@ class FakeManager final : public manager::Manager {
     forwarded.push_back({owner, "WEBSOCKET", target, principal.name, ""});
     co_return Error(ErrorCode::kUnavailable, "no websocket in this test");
   }
-  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>& owners) const override {
-    std::vector<manager::OwnerFreshness> out;
-    for (const std::string& owner : owners) {
-      if (const auto found = known.find(owner); found != known.end()) out.push_back(found->second);
-    }
-    return out;
-  }
   std::vector<std::string> known_owners() const override {
     std::vector<std::string> out;
     for (const auto& [owner, freshness] : known) out.push_back(owner);
@@ -372,6 +365,15 @@ class FakeManager final : public manager::Manager {
   }
   void on_endpoint_change(std::function<void(const std::string& id)>) override {}
   void state_changed() override {}
+
+ protected:
+  std::vector<manager::OwnerFreshness> replicas(const std::vector<std::string>& owners) const override {
+    std::vector<manager::OwnerFreshness> out;
+    for (const std::string& owner : owners) {
+      if (const auto found = known.find(owner); found != known.end()) out.push_back(found->second);
+    }
+    return out;
+  }
 };
 
 struct Answer {

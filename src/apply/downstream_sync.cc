@@ -211,7 +211,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
     own_sets.merge(layered);
     std::map<std::string, plan::ManagerBelow> managers;
     std::vector<plan::EndpointBelow> endpoints;
-    for (const manager::OwnerFreshness& owner : given_.manager.freshness({})) {
+    for (const manager::OwnerFreshness& owner :
+         given_.manager.freshness({}, manager::ReadFrom::no_objects())) {
       if (owner.next_hop.empty()) continue;
       add_manager(*view, owner, managers);
       add_endpoints(*view, owner, endpoints);

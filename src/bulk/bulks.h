@@ -40,7 +40,7 @@ struct Dependencies {
   auth::Authenticator& authenticator;
   UserRequests& requests;
   std::string own_id;
-  std::function<bool(const std::string& owner)> in_touch;  // with an owner that is not this server
+  std::function<bool(const std::string& owner)> in_touch;  // changes reach an owner that is not this server
   std::function<std::string()> new_run;                    // a name that no run had before
   const env::Clock& clock;
 };

@@ -62,22 +62,32 @@ class FakeManager final : public Manager {
     listener_ = std::move(listener);
   }
   void state_changed() override {}
-  std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const override {
+  /// Of every owner: this one cannot be read, or all can.
+  void hold_up(std::string collection) {
+    const Lock lock(mutex_);
+    held_up_ = std::move(collection);
+  }
+  std::vector<std::string> known_owners() const override { return {}; }
+  std::vector<EndpointStatistics> statistics() const override { return {}; }
+  Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
+
+ protected:
+  std::vector<OwnerFreshness> replicas(const std::vector<std::string>& owners) const override {
+    const Lock lock(mutex_);
     std::vector<OwnerFreshness> out;
     for (const std::string& owner : owners) {
       OwnerFreshness& fresh = out.emplace_back();
       fresh.owner = owner;
       fresh.in_touch = in_touch;
       fresh.age_seconds = current ? 0 : 1;
+      if (!held_up_.empty()) fresh.held_up[held_up_] = {70, held_up_ + " answers 500"};
     }
     return out;
   }
-  std::vector<std::string> known_owners() const override { return {}; }
-  std::vector<EndpointStatistics> statistics() const override { return {}; }
-  Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
 
  private:
   mutable Mutex mutex_;
+  std::string held_up_ GUARDED_BY(mutex_);
   std::map<std::string, std::string> states_ GUARDED_BY(mutex_);
   std::function<void(const std::string&)> listener_ GUARDED_BY(mutex_);
 };

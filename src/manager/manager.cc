@@ -117,7 +117,7 @@ class ManagerImpl final : public Manager {
                                       const auth::Principal& principal) override;
   Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string owner, std::string api_target,
                                                                   const auth::Principal& principal) override;
-  std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const override;
+  std::vector<OwnerFreshness> replicas(const std::vector<std::string>& owners) const override;
 
   std::vector<std::string> known_owners() const override {
     std::vector<std::string> out;
@@ -528,7 +528,7 @@ class ManagerImpl final : public Manager {
   replication::Source source_;
 };
 
-std::vector<OwnerFreshness> ManagerImpl::freshness(const std::vector<std::string>& owners) const {
+std::vector<OwnerFreshness> ManagerImpl::replicas(const std::vector<std::string>& owners) const {
   std::vector<OwnerFreshness> out;
   const std::shared_ptr<const Plan> routes = plan();
   if (owners.empty()) {
@@ -887,16 +887,6 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
 }
 
 }  // namespace
-
-OwnerFreshness OwnerFreshness::of_collection(std::string_view prefix) const {
-  OwnerFreshness out = *this;
-  const auto held = held_up.find(prefix);
-  if (held == held_up.end()) return out;
-  out.in_touch = false;
-  out.age_seconds = held->second.age_seconds;
-  out.reason = fmt::format("{} cannot be read there: {}", prefix, held->second.reason);
-  return out;
-}
 
 std::unique_ptr<Manager> make_manager(Dependencies dependencies) {
   if (const Result<void> sealed = seal_stored_passwords(dependencies.store); !sealed)

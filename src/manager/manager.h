@@ -23,7 +23,29 @@ namespace mullion::manager {
 
 using env::Task;
 
-/// How old what we know of one owner is.
+/// Which part of an owner's replica something was made of. Whoever asks how old that is has to say it,
+/// because collections may be older than the replica of their owner.
+class ReadFrom {
+ public:
+  /// Objects of these.
+  static ReadFrom collections(std::vector<std::string> prefixes) { return {false, std::move(prefixes)}; }
+  /// Any that there are.
+  static ReadFrom everything() { return {true, {}}; }
+  /// What an endpoint reports of itself (model::EndpointState) stays as it was where it cannot be read.
+  static ReadFrom reported_state() { return {false, {"plugins", "profiles"}}; }
+  /// None: the way to the owner is meant.
+  static ReadFrom no_objects() { return {false, {}}; }
+
+  bool includes(std::string_view prefix) const;
+
+ private:
+  ReadFrom(bool all, std::vector<std::string> prefixes) : all_(all), prefixes_(std::move(prefixes)) {}
+
+  bool all_;
+  std::vector<std::string> prefixes_;
+};
+
+/// How old what was read of one owner is.
 struct OwnerFreshness {
   std::string owner;
   /// The replica holds everything that its owner had committed this long ago, and perhaps more. Never 0, as
@@ -43,14 +65,13 @@ struct OwnerFreshness {
     std::string reason;
   };
   std::map<std::string, HeldUp, std::less<>> held_up = {};
-
-  /// The same of the objects of one collection.
-  OwnerFreshness of_collection(std::string_view prefix) const;
+  /// The one that was read and whose age this is; "" when none of those that were read is held up.
+  std::string held_up_in = {};
 };
 
 /// How requests reach an owner at present, and what is known of the way.
 struct OwnerConnection {
-  OwnerFreshness freshness;
+  OwnerFreshness freshness;           // of the replica; collections that are older stand in `held_up`
   std::vector<std::string> hops;      // managers in between, the nearest first
   std::vector<std::string> stand_by;  // other neighbours that lead there, best first
   std::optional<uint64_t> lag;        // commits not yet received; only where it is attached here
@@ -132,8 +153,8 @@ class Manager {
   /// What this server tells of itself changed beside the store (files, lease): managers above hear of it.
   virtual void state_changed() = 0;
 
-  /// Freshness of the named owners (all when empty).
-  virtual std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const = 0;
+  /// Freshness of what was read of the named owners (all when empty): as old as the oldest part of it.
+  std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners, const ReadFrom& read) const;
   virtual std::vector<std::string> known_owners() const = 0;
   /// Of those of `owners` that something is known of, in that order.
   virtual std::vector<OwnerConnection> connections(const std::vector<std::string>&) const { return {}; }
@@ -141,6 +162,10 @@ class Manager {
 
   /// Serves GET /replication/stream (source side); the caller has checked `system replicate`.
   virtual Task<void> serve_stream(std::shared_ptr<net::WebSocket> socket, store::Cursor resume) = 0;
+
+ protected:
+  /// The same of the replicas, whatever is held up in them.
+  virtual std::vector<OwnerFreshness> replicas(const std::vector<std::string>& owners) const = 0;
 };
 /// Blocks: seals what an earlier version stored in clear (seal_stored_passwords).
 std::unique_ptr<Manager> make_manager(Dependencies dependencies);

@@ -290,7 +290,10 @@ TEST_F(TwoLevels, AManagerThatIsOffPassesNothingOn) {
 
 // ---- collections that are older than the rest of their owner
 
-double age_of_stages(const Managing& m) { return m.freshness("F").of_collection("stages").age_seconds; }
+OwnerFreshness fresh_of(const Managing& m, const std::string& collection) {
+  return m.freshness("F", ReadFrom::collections({collection}));
+}
+double age_of_stages(const Managing& m) { return fresh_of(m, "stages").age_seconds; }
 
 /// T above M above R, which follows F by its public API and says that its stages cannot be read.
 class HeldUpBelow : public ManagerTest {
@@ -340,12 +343,16 @@ class HeldUpBelow : public ManagerTest {
 TEST_F(HeldUpBelow, EveryLevelSaysSoAndTheRestStaysYoung) {
   be_held_up(70);
   for (const Managing* level : {&m_, &t_}) {
-    const OwnerFreshness stages = level->freshness("F").of_collection("stages");
+    const OwnerFreshness stages = fresh_of(*level, "stages");
     EXPECT_FALSE(stages.in_touch);
+    EXPECT_EQ(stages.held_up_in, "stages");
     EXPECT_EQ(stages.reason, "stages cannot be read there: stages answers 500");
     EXPECT_LT(stages.age_seconds, 80);
-    EXPECT_TRUE(level->freshness("F").of_collection("machines").in_touch);
-    EXPECT_TRUE(soon([&] { return level->freshness("F").of_collection("machines").age_seconds < 4; }));
+    EXPECT_TRUE(fresh_of(*level, "machines").in_touch);
+    EXPECT_TRUE(soon([&] { return fresh_of(*level, "machines").age_seconds < 4; }));
+    EXPECT_EQ(fresh_of(*level, "machines").held_up_in, "");
+    for (const ReadFrom& read : {ReadFrom::everything(), ReadFrom::collections({"machines", "stages"})})
+      EXPECT_GE(level->freshness("F", read).age_seconds, 70) << "as old as the oldest of it";
   }
   let_go();
   for (const Managing* level : {&m_, &t_}) EXPECT_TRUE(soon([&] { return age_of_stages(*level) < 4; }));

@@ -533,7 +533,9 @@ class Managing {
     ASSERT_TRUE(store_->commit_sync(std::move(batch)));
   }
 
-  OwnerFreshness freshness(const std::string& owner) const { return manager_->freshness({owner}).front(); }
+  OwnerFreshness freshness(const std::string& owner, const ReadFrom& read = ReadFrom::no_objects()) const {
+    return manager_->freshness({owner}, read).front();
+  }
   double age(const std::string& owner) const { return freshness(owner).age_seconds; }
   bool has(const std::string& owner, const std::string& profile) const {
     return store_->snapshot()->get({"profiles", owner, profile}).has_value();

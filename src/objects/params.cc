@@ -444,27 +444,30 @@ std::string with_aggregated_params(const model::ObjectType& type, const store::S
   return json::serialize(*object);
 }
 
+std::vector<std::string> aggregated_collections() { return {"profiles", "stages", "params"}; }
+
 store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> snapshot) {
   auto inherited = std::make_shared<std::unordered_map<std::string, std::optional<std::string>>>();
-  return
-      [snapshot = std::move(snapshot), inherited](std::string_view owner, std::string_view body,
-                                                  std::string_view parameter) -> std::optional<std::string> {
-        const std::string_view own = model::raw_param(body, parameter);
-        if (!own.empty()) return std::string(own);
-        // Machines with the same profiles and stage inherit the same.
-        const std::string_view profiles = model::raw_member(body, "Profiles");
-        const std::string_view stage = model::raw_member(body, "Stage");
-        const std::string name = fmt::format("{}\n{}\n{}\n{}", owner, profiles, stage, parameter);
-        const auto known = inherited->find(name);
-        if (known != inherited->end()) return known->second;
-        std::optional<std::string> value =
-            inherited_param(*snapshot, owner,
-                            fmt::format(R"({{"Profiles":{},"Stage":{}}})", profiles.empty() ? "[]" : profiles,
-                                        stage.empty() ? R"("")" : stage),
-                            parameter);
-        if (inherited->size() < kMostInherited) inherited->emplace(name, value);
-        return value;
-      };
+  const auto value_of = [snapshot = std::move(snapshot), inherited](
+                            std::string_view owner, std::string_view body,
+                            std::string_view parameter) -> std::optional<std::string> {
+    const std::string_view own = model::raw_param(body, parameter);
+    if (!own.empty()) return std::string(own);
+    // Machines with the same profiles and stage inherit the same.
+    const std::string_view profiles = model::raw_member(body, "Profiles");
+    const std::string_view stage = model::raw_member(body, "Stage");
+    const std::string name = fmt::format("{}\n{}\n{}\n{}", owner, profiles, stage, parameter);
+    const auto known = inherited->find(name);
+    if (known != inherited->end()) return known->second;
+    std::optional<std::string> value =
+        inherited_param(*snapshot, owner,
+                        fmt::format(R"({{"Profiles":{},"Stage":{}}})", profiles.empty() ? "[]" : profiles,
+                                    stage.empty() ? R"("")" : stage),
+                        parameter);
+    if (inherited->size() < kMostInherited) inherited->emplace(name, value);
+    return value;
+  };
+  return {value_of, aggregated_collections()};
 }
 
 }  // namespace mullion::objects

@@ -62,6 +62,8 @@ boost::json::object aggregated_params(const model::ObjectType& type, const store
 /// The stored body with aggregated Params.
 std::string with_aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
                                    const Target& target, Aggregation how);
+/// Where aggregated values come from beside the object, so that they are as old as these.
+std::vector<std::string> aggregated_collections();
 /// For filters: the aggregated value, or the default of the Param.
 store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> snapshot);
 

@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "env/waiting_testing.h"
 #include "manager/fake_manager_testing.h"
+#include "model/members.h"
 #include "model/object.h"
 #include "net/net_testing.h"
 #include "store/flaky_testing.h"
@@ -106,6 +107,14 @@ class RolloutsTest : public ::testing::Test {
     const json::object rollout = get("rollouts", "roll");
     return std::string(rollout.at("Progress").at(0).at("Endpoints").at(endpoint).at("State").as_string());
   }
+  /// A whole pass over the rollouts, that begins now or later.
+  void be_looked_at() {
+    const int before = manager_.looks;
+    EXPECT_TRUE(eventually([&] {
+      manager_.tell("R1", "{}");
+      return manager_.looks >= before + 2;
+    }));
+  }
   /// Long enough for several looks.
   static void wait_a_while() { std::this_thread::sleep_for(std::chrono::milliseconds(300)); }
 
@@ -197,6 +206,47 @@ TEST_F(RolloutsTest, OfOtherManagersTheNamesOfSetsMustFit) {
   // What the sets say there is not known here.
   set_member("A", "PlannedFor", json::string(versionset::plan_fingerprint({"new", "old"}, nullptr)), "R1");
   EXPECT_TRUE(eventually([&] { return state() == "done"; }));
+}
+
+TEST_F(RolloutsTest, WhatCannotBeReadOfTheOwnersEndpointObjectsIsNotKnown) {
+  put_endpoint("A", "R1");
+  set_owned(get("endpoints", "A", "R1"));
+  start({"A"});
+  ASSERT_TRUE(eventually([&] { return owned().at("VersionSets") == json::array{"new", "old"}; }));
+  put("endpoints", "A", owned(), "R1");
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "applying"; }));
+  manager_.hold_up("endpoints");
+  set_member("A", "PlannedFor", json::string(versionset::plan_fingerprint({"new", "old"}, nullptr)), "R1");
+  be_looked_at();
+  EXPECT_EQ(state_of(0), "applying") << "it may have another plan by now";
+  manager_.hold_up("machines");
+  manager_.tell("R1", "{}");
+  EXPECT_TRUE(eventually([&] { return state() == "done"; })) << "Endpoint objects can be read";
+}
+
+/// A, which is attached here and has one machine, is changed and then judged by a gate about machines.
+TEST_F(RolloutsTest, AGateDoesNotCountWhatCannotBeRead) {
+  const std::string machine = "0b2c5bd4-9d2c-4b4c-9d8e-9d4a7f6b0001";
+  put_endpoint("A");
+  put("machines", machine, {{"Uuid", machine}, {"Name", "m"}}, "A");
+  manager_.hold_up("machines");
+  start({"A"}, {{"Gate", json::object{{"Collection", "machines"},
+                                      {"Filter", "Endpoint=In($endpoints)&Name=m"},
+                                      {"Comparison", "="},
+                                      {"Count", 1},
+                                      {"Patience", "1h"}}}});
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "applying"; }));
+  set_member("A", "PlannedFor", json::string(word({"new", "old"})));
+  const auto gate = [&] {
+    const json::object rollout = get("rollouts", "roll");
+    return model::text_member(rollout.at("Progress").at(0).as_object(), "Gate");
+  };
+  ASSERT_TRUE(eventually([&] { return !gate().empty(); }));
+  EXPECT_EQ(gate(), "A: machines cannot be read there: machines answers 500");
+  EXPECT_EQ(state(), "soaking");
+  manager_.hold_up("profiles");
+  set_member("A", "Description", json::string("something to look at"));
+  EXPECT_TRUE(eventually([&] { return state() == "done"; })) << gate();
 }
 
 TEST_F(RolloutsTest, WhatTheOwnerHasMeanwhileIsNotOverwritten) {

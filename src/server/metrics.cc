@@ -131,11 +131,14 @@ void add_histogram(Page& page, std::string_view name, const Labels& labels, cons
 }
 
 void add_endpoints(Page& page, const MetricSources& sources) {
-  for (const manager::OwnerFreshness& owner : sources.manager.freshness({})) {
+  using manager::ReadFrom;
+  for (const manager::OwnerFreshness& owner : sources.manager.freshness({}, ReadFrom::no_objects())) {
     const Labels labels{{"endpoint", owner.owner}};
     page.gauge("mullion_endpoint_connected", owner.in_touch ? 1 : 0, labels);
-    page.gauge("mullion_endpoint_age_seconds", owner.age_seconds, labels);
+    page.gauge("mullion_endpoint_held_up_collections", static_cast<double>(owner.held_up.size()), labels);
   }
+  for (const manager::OwnerFreshness& owner : sources.manager.freshness({}, ReadFrom::everything()))
+    page.gauge("mullion_endpoint_age_seconds", owner.age_seconds, {{"endpoint", owner.owner}});
   for (const manager::EndpointStatistics& endpoint : sources.manager.statistics()) {
     const Labels labels{{"endpoint", endpoint.id}};
     page.gauge("mullion_endpoint_lag_commits", static_cast<double>(endpoint.lag), labels);

@@ -587,7 +587,8 @@ void ServerProcess::assemble_api() {
                                                .own_id = ids_.ha_id,
                                                .in_touch =
                                                    [this](const std::string& owner) {
-                                                     const auto fresh = manager_->freshness({owner});
+                                                     const auto fresh = manager_->freshness(
+                                                         {owner}, manager::ReadFrom::no_objects());
                                                      return !fresh.empty() && fresh.front().in_touch;
                                                    },
                                                .new_run = env::random_uuid,

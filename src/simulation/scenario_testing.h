@@ -169,7 +169,8 @@ class Scenario {
     for (const auto& [name, other] : servers_) {
       if (name != server.name()) owners.push_back(name);
     }
-    for (const manager::OwnerFreshness& fresh : server.manager().freshness(owners)) {
+    for (const manager::OwnerFreshness& fresh :
+         server.manager().freshness(owners, manager::ReadFrom::no_objects())) {
       const auto age = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(fresh.age_seconds));
       truth_.holds(server.name(), fresh.owner, world_.now() - age);
     }
@@ -437,7 +438,8 @@ class Scenario {
     for (const std::string& owner : wanted) {
       if (stored(*view, owner) != truth_.contents(owner))
         return fmt::format("the replica of {} at {} differs", owner, server.name());
-      const manager::OwnerFreshness fresh = server.manager().freshness({owner}).front();
+      const manager::OwnerFreshness fresh =
+          server.manager().freshness({owner}, manager::ReadFrom::everything()).front();
       if (!fresh.in_touch) return fmt::format("{} is not in touch with {}", server.name(), owner);
       if (fresh.age_seconds > fresh.resolution_seconds * patience)
         return fmt::format("{} at {} is {:.1f} s old", owner, server.name(), fresh.age_seconds);

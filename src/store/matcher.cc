@@ -21,7 +21,7 @@ struct Matcher::Compiled {
       return filter.matches(values[*position]);
     if (!filter.is_parameter()) return filter.matches_body(body);
     if (query.param_resolver)
-      return filter.matches_parameter(query.param_resolver(owner, body, filter.name()));
+      return filter.matches_parameter(query.param_resolver.value_of(owner, body, filter.name()));
     const std::string_view raw = model::raw_param(body, filter.name());
     return filter.matches_parameter(raw.empty() ? std::nullopt : std::optional<std::string>(raw));
   }

@@ -28,8 +28,15 @@ struct Filter {
 
 /// Value of a parameter of one object of `owner` as JSON text, or absent. Lets the API supply aggregation
 /// (profiles, defaults).
-using ParamResolver = std::function<std::optional<std::string>(std::string_view owner, std::string_view body,
-                                                               std::string_view parameter)>;
+struct ParamResolver {
+  std::function<std::optional<std::string>(std::string_view owner, std::string_view body,
+                                           std::string_view parameter)>
+      value_of;
+  /// Where values come from beside the object: what is found by them is as old as these.
+  std::vector<std::string> collections;
+
+  explicit operator bool() const { return value_of != nullptr; }
+};
 /// Decides object by object, so a query with one costs a look at every object. Absent = all.
 using RowPredicate = std::function<bool(std::string_view key, std::string_view owner)>;
 
@@ -83,7 +90,10 @@ struct QueryResult {
   uint64_t matching = 0;             // after filters, before offset and limit
   std::vector<ObjectRef> refs;       // the page, in order; empty when count_only
   std::optional<PagePosition> last;  // of a page that is as long as its limit: where the next one goes on
-  std::vector<std::string> owners;   // remote owners whose objects could have matched (freshness), sorted
+  // For freshness: remote owners whose objects could have matched, sorted, and which collections of theirs
+  // decided about it.
+  std::vector<std::string> owners;
+  std::vector<std::string> collections;
 };
 
 /// How many of the objects that a query finds have each value of one index, or each pair of values of two.
@@ -106,10 +116,10 @@ struct Group {
 struct GroupResult {
   uint64_t total = 0;
   uint64_t matching = 0;
-  std::vector<Group> groups;  // most objects first, then by value
-  uint64_t other_groups = 0;  // how many more there are than the limit lets through
-  uint64_t other_count = 0;   // and the sum of what they count
-  std::vector<std::string> owners;
+  std::vector<Group> groups;                     // most objects first, then by value
+  uint64_t other_groups = 0;                     // how many more there are than the limit lets through
+  uint64_t other_count = 0;                      // and the sum of what they count
+  std::vector<std::string> owners, collections;  // as in QueryResult
 };
 
 /// Parses "NAME=OP(args)" pairs (already percent-decoded) into a Query of `type`. Handles limit, offset,

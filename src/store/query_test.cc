@@ -455,15 +455,23 @@ TEST(Query, ResolverSuppliesParameters) {
   Query query;
   query.type = "machines";
   query.filters = {{"rack", Operator::kEq, {"7"}}};
-  query.param_resolver = [](std::string_view, std::string_view body,
-                            std::string_view name) -> std::optional<std::string> {
-    EXPECT_EQ(name, "rack");
-    return body == "{}" ? std::optional<std::string>("7") : std::nullopt;
-  };
+  query.param_resolver = {
+      [](std::string_view, std::string_view body, std::string_view name) -> std::optional<std::string> {
+        EXPECT_EQ(name, "rack");
+        return body == "{}" ? std::optional<std::string>("7") : std::nullopt;
+      },
+      {"profiles"}};
   const Result<QueryResult> answer = store->snapshot()->query(query);
   ASSERT_TRUE(answer.ok());
   ASSERT_EQ(answer->refs.size(), 1u);
   EXPECT_EQ(answer->refs[0].key, "b");
+  EXPECT_EQ(answer->collections, (std::vector<std::string>{"machines", "profiles"}));
+  const Result<GroupResult> groups = store->snapshot()->group({query, {"Name"}});
+  ASSERT_TRUE(groups.ok());
+  EXPECT_EQ(groups->collections, answer->collections);
+  query.filters = {{"Name", Operator::kEq, {"b"}}};
+  EXPECT_EQ(store->snapshot()->query(query)->collections, std::vector<std::string>{"machines"})
+      << "no parameter was looked at";
 }
 
 std::vector<std::string> keys_of(const Store& store, std::string_view type, Filter filter) {

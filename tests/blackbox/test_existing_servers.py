@@ -707,6 +707,48 @@ def test_what_is_held_up_is_as_old_at_every_level_and_nothing_else_is(site):
     assert differences(server, top, collections=("stages",)) == []
 
 
+def test_what_is_made_of_a_collection_that_is_held_up_is_as_old(site):
+    """Machines that are found by what profiles say are as old as the profiles, at every level; the metrics tell it, too."""
+    server = foreign(site, "F", SMALL, machines=3)
+    server.put("profiles", {"Name": "global", "Params": {"of-profile": "old"}})
+    server.put("machines", {"Uuid": uuid_of(server), "Pool": "here"})
+    low = manager_of(site, server, name="R", **WALK)
+    top = manager_of(site, low, name="T")
+    found, others = "machines?Endpoint=F&of-profile=old", ("machines?Endpoint=F", "machines?Endpoint=F&Pool=here", "pools-active")
+    for level in (low, top):
+        wait_until(f"{level.name} finds them", lambda: len(level.get(found)) == 3)
+        wait_until(f"{level.name} is current", lambda: age_of(level, "profiles") <= 6)
+    server.faults.set(fail_share=1, fail_status=500, fail_paths="v3/profiles")
+    server.put("profiles", {"Name": "global", "Params": {"of-profile": "new"}})
+
+    def age_at(level, path):
+        return int(level.call("GET", path).headers["X-Mullion-Age"])
+    for number, level in enumerate((low, top), 1):
+        wait_until(f"{level.name} says so", lambda: age_at(level, found) > 12, timeout=TWO_WALKS)
+        answer = level.call("HEAD", found)
+        assert answer.headers["X-Mullion-Stale"].startswith("F;age=")
+        refused = expect(503, level.call("GET", found, headers={"X-Mullion-Max-Age": "12"}))
+        assert "profiles cannot be read there: " in refused.text
+        groups = f"{found}&group-by=Name"
+        assert age_at(level, groups) > 12
+        for path in others:
+            wait_until(f"{path} is young at {level.name}", lambda: age_at(level, path) <= 3 * number)
+            assert "X-Mullion-Stale" not in level.call("GET", path).headers
+        metrics = level.metrics()
+        assert metrics['mullion_endpoint_connected{endpoint="F"}'] == 1
+        assert metrics['mullion_endpoint_held_up_collections{endpoint="F"}'] == 1
+        assert metrics['mullion_endpoint_age_seconds{endpoint="F"}'] > 12
+    assert top.metrics()['mullion_endpoint_held_up_collections{endpoint="R"}'] == 0
+    assert top.metrics()['mullion_endpoint_age_seconds{endpoint="R"}'] < 12
+    server.faults.clear()
+    for level in (low, top):
+        wait_until(f"{level.name} finds none any more", lambda: level.get(found) == [], timeout=TWO_WALKS)
+        wait_until(f"{level.name} calls it current", lambda: age_at(level, found) <= 6)
+        metrics = level.metrics()
+        assert metrics['mullion_endpoint_held_up_collections{endpoint="F"}'] == 0
+        assert metrics['mullion_endpoint_age_seconds{endpoint="F"}'] < 12
+
+
 def test_one_object_that_cannot_be_read_makes_its_collection_old_and_no_other(site):
     server = foreign(site, "F", SMALL, machines=3)
     server.put("stages", {"Name": "s1", "Description": "old"})

@@ -6,6 +6,7 @@
 #include "base/error_object.h"
 #include "base/text.h"
 #include "manager/unreachable.h"
+#include "objects/params.h"
 
 namespace mullion::api {
 namespace {
@@ -40,19 +41,7 @@ std::string reason_of(const Error& error) {
   return out;
 }
 
-/// What is shown of the owner is as old as the oldest collection that it is made of.
-manager::OwnerFreshness of_answer(const Call& call, const manager::OwnerFreshness& owner) {
-  if (call.type == nullptr) return owner;
-  std::vector<std::string_view> made_of{call.type->prefix};
-  if (call.flag("aggregate") || call.flag("compose"))
-    made_of.insert(made_of.end(), {"profiles", "stages", "params"});
-  manager::OwnerFreshness out = owner;
-  for (const std::string_view collection : made_of) {
-    manager::OwnerFreshness one = owner.of_collection(collection);
-    if (one.age_seconds > out.age_seconds || (out.in_touch && !one.in_touch)) out = std::move(one);
-  }
-  return out;
-}
+bool shows_aggregated_params(const Call& call) { return call.flag("aggregate") || call.flag("compose"); }
 
 uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>(std::ceil(age)); }
 
@@ -146,7 +135,7 @@ bool parse_duration(std::string_view text, env::Duration& out) {
 }
 
 Result<void> apply_freshness(const Call& call, const std::vector<std::string>& owners,
-                             net::Response& response) {
+                             std::vector<std::string> collections, net::Response& response) {
   if (owners.empty() || call.services.manager == nullptr) return {};
   double largest = -1;
   if (const auto wanted = call.request.headers.get("X-Mullion-Max-Age")) {
@@ -160,8 +149,11 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
   double oldest = 0;
   std::string stale, untold;
   std::vector<std::string> refused;
-  for (const manager::OwnerFreshness& known : call.services.manager->freshness(owners)) {
-    const manager::OwnerFreshness owner = of_answer(call, known);
+  if (shows_aggregated_params(call)) {
+    for (std::string& one : objects::aggregated_collections()) collections.push_back(std::move(one));
+  }
+  const auto read = manager::ReadFrom::collections(std::move(collections));
+  for (const manager::OwnerFreshness& owner : call.services.manager->freshness(owners, read)) {
     oldest = std::max(oldest, owner.age_seconds);
     if (!owner.in_touch) {
       stale += fmt::format("{}{};age={}", stale.empty() ? "" : ", ", owner.owner,

@@ -25,10 +25,11 @@ bool etag_matches(std::string_view header, std::string_view etag);
 /// "10", "1m30s", "250ms", "2h" -> duration; false when it is none.
 bool parse_duration(std::string_view text, env::Duration& out);
 
-/// Adds X-Mullion-Age and X-Mullion-Stale for an answer built from `owners`, or refuses with kUnavailable
-/// when one is older than X-Mullion-Max-Age.
+/// Adds X-Mullion-Age and X-Mullion-Stale for an answer built from `collections` of `owners`, and from what
+/// aggregated parameters are made of where the request asks for them; or refuses with kUnavailable when one
+/// is older than X-Mullion-Max-Age.
 Result<void> apply_freshness(const Call& call, const std::vector<std::string>& owners,
-                             net::Response& response);
+                             std::vector<std::string> collections, net::Response& response);
 
 /// How many a list shows (or would show), how many there are, and how many of those the filters leave.
 void add_counts(net::Response& response, uint64_t shown, uint64_t total, uint64_t matching);

@@ -229,7 +229,8 @@ Error absence(const Call& call, Error missing) {
   if (!reads || missing.code != ErrorCode::kNotFound || call.services.manager == nullptr) return missing;
   if (!call.request.headers.get("X-Mullion-Max-Age") || !call.services.store.replicas_shown()) return missing;
   net::Response unused;
-  const Result<void> fresh = apply_freshness(call, call.services.manager->known_owners(), unused);
+  const Result<void> fresh =
+      apply_freshness(call, call.services.manager->known_owners(), {std::string(call.type->prefix)}, unused);
   return fresh ? missing : fresh.error();
 }
 

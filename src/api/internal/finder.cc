@@ -166,21 +166,21 @@ uint64_t count_of_layer(const auth::Principal& principal, const store::Snapshot&
   return count;
 }
 
-Result<void> visit_matching(
+Result<store::QueryResult> visit_matching(
     const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type, store::Query query,
     std::string_view action,
     const std::function<bool(const store::ObjectRef& object, std::string_view body)>& visit) {
   query.type = type.prefix;
   query.own_id = call.services.facts.id;
-  bound_by_tenant(call.principal, type.prefix, query);
+  bound_by_rights(call.principal, type, query);
   Result<store::QueryResult> found = snapshot.query(query);
   if (!found) return found.error();
   for (const store::ObjectRef& ref : found->refs) {
     const std::optional<std::string> body = read_found(snapshot, type, ref);
     if (!body || !may(call, type, action, ref, *body)) continue;
-    if (!visit(ref, *body)) return {};
+    if (!visit(ref, *body)) break;
   }
-  return {};
+  return found;
 }
 
 }  // namespace mullion::api

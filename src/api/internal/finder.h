@@ -54,8 +54,8 @@ Result<store::GroupResult> group_all(const Call& call, const store::Snapshot& sn
                                      store::Grouping grouping);
 
 /// Calls `visit` for every object that a query about `type` matches, that exists for the caller and to which
-/// it may do `action`, until it returns false.
-Result<void> visit_matching(
+/// it may do `action`, until it returns false. Answers what the query found.
+Result<store::QueryResult> visit_matching(
     const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type, store::Query query,
     std::string_view action,
     const std::function<bool(const store::ObjectRef& object, std::string_view body)>& visit);

@@ -77,7 +77,8 @@ plan::PlanContent content_of(const json::object& plan) {
 std::map<std::string, double> facts_ages(const Call& call, const std::vector<std::string>& ids) {
   std::map<std::string, double> out;
   if (call.services.manager == nullptr || ids.empty()) return out;
-  for (const manager::OwnerFreshness& fresh : call.services.manager->freshness(ids)) {
+  const auto read = manager::ReadFrom::reported_state();
+  for (const manager::OwnerFreshness& fresh : call.services.manager->freshness(ids, read)) {
     if (fresh.age_seconds < kOldestAge) out[fresh.owner] = fresh.age_seconds;
   }
   return out;

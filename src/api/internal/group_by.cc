@@ -72,7 +72,7 @@ env::Task<Result<net::Response>> list_groups(Call& call) {
   net::Response response =
       json_response(200, json::value(shown_groups(*result, grouping->fields.size() > 1)));
   add_counts(response, result->groups.size(), result->total, result->matching);
-  Result<void> fresh = apply_freshness(call, result->owners, response);
+  Result<void> fresh = apply_freshness(call, result->owners, result->collections, response);
   if (!fresh) co_return fresh.error();
   co_return response;
 }

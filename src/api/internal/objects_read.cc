@@ -341,7 +341,7 @@ env::Task<Result<net::Response>> list_objects(Call& call) {
   if (result->last)
     response.headers.set("X-Mullion-Cursor",
                          store::encode_cursor(query->sort, query->reverse, *result->last));
-  Result<void> fresh = apply_freshness(call, result->owners, response);
+  Result<void> fresh = apply_freshness(call, result->owners, result->collections, response);
   if (!fresh) co_return fresh.error();
   if (!large) co_return response;
   Result<net::BodySourcePtr> body = streamed_list(call, std::move(large));
@@ -360,7 +360,7 @@ env::Task<Result<net::Response>> count_objects(Call& call) {
   net::Response response = json_response(200, std::string());
   const uint64_t behind = result->matching - std::min(offset, result->matching);
   add_counts(response, std::min(limit, behind), result->total, result->matching);
-  Result<void> fresh = apply_freshness(call, result->owners, response);
+  Result<void> fresh = apply_freshness(call, result->owners, result->collections, response);
   if (!fresh) co_return fresh.error();
   co_return response;
 }
@@ -378,7 +378,7 @@ env::Task<Result<net::Response>> show_object(Call& call) {
   response.headers.set("ETag", etag);
   if (store::is_remote(call.target.owner)) {
     std::vector<std::string> owners{call.target.owner};
-    Result<void> fresh = apply_freshness(call, owners, response);
+    Result<void> fresh = apply_freshness(call, owners, {std::string(call.type->prefix)}, response);
     if (!fresh) co_return fresh.error();
   }
   if (known && etag_matches(*known, etag)) {

@@ -60,7 +60,7 @@ Result<json::object> wanted_params(Call& call) {
 
 Result<void> add_age(Call& call, net::Response& response) {
   if (!store::is_remote(call.target.owner)) return {};
-  return apply_freshness(call, {call.target.owner}, response);
+  return apply_freshness(call, {call.target.owner}, {std::string(call.type->prefix)}, response);
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ constexpr std::string_view kOperations[] = {"addMachines", "removeMachines", "al
 
 /// Calls `visit(ref, body)` for each machine that the caller may see, of the pools that `filter` says.
 template <typename Visit>
-Result<void> visit_machines(const Call& call, const store::Snapshot& snapshot, store::Filter filter,
-                            Visit visit) {
+Result<store::QueryResult> visit_machines(const Call& call, const store::Snapshot& snapshot,
+                                          store::Filter filter, Visit visit) {
   store::Query query;
   query.sort = "Pool";
   query.filters.push_back(std::move(filter));
@@ -34,8 +34,15 @@ json::object pool_result(const store::ObjectRef& ref, std::string_view body, con
   return result;
 }
 
+/// What is said of pools, and the machines that say it.
+template <typename Json>
+struct PoolAnswer {
+  Json shown;
+  store::QueryResult machines;
+};
+
 /// The pools that some machine is in, as far as the caller may see both.
-Result<json::array> active_pools(const Call& call) {
+Result<PoolAnswer<json::array>> active_pools(const Call& call) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   json::array active;
   std::string last;
@@ -46,14 +53,15 @@ Result<json::array> active_pools(const Call& call) {
     if (may(call, *call.type, "get", {last, std::string(store::kOwn)}, "")) active.emplace_back(last);
     return true;
   };
-  Result<void> visited = visit_machines(call, *snapshot, {"Pool", store::Operator::kNe, {""}}, visit);
+  Result<store::QueryResult> visited =
+      visit_machines(call, *snapshot, {"Pool", store::Operator::kNe, {""}}, visit);
   if (!visited) return visited.error();
-  return active;
+  return PoolAnswer<json::array>{std::move(active), std::move(*visited)};
 }
 
-Result<json::object> pool_status(const Call& call) {
+Result<PoolAnswer<json::object>> pool_status(const Call& call) {
   std::map<std::string, json::array> by_status;
-  const Result<void> visited =
+  Result<store::QueryResult> visited =
       visit_machines(call, *call.services.store.snapshot(), {"Pool", store::Operator::kEq, {call.target.key}},
                      [&](const store::ObjectRef& ref, std::string_view body) {
                        const std::string status = text_in(body, "PoolStatus");
@@ -63,7 +71,18 @@ Result<json::object> pool_status(const Call& call) {
   if (!visited) return visited.error();
   json::object out;
   for (auto& [status, machines] : by_status) out[status] = std::move(machines);
-  return out;
+  return PoolAnswer<json::object>{std::move(out), std::move(*visited)};
+}
+
+/// As old as what is known of the machines.
+template <typename Json>
+Result<net::Response> pools_response(const Call& call, Result<PoolAnswer<Json>> answer) {
+  if (!answer) return answer.error();
+  net::Response response = json_response(200, json::value(std::move(answer->shown)));
+  const store::QueryResult& machines = answer->machines;
+  const Result<void> fresh = apply_freshness(call, machines.owners, machines.collections, response);
+  if (!fresh) return fresh.error();
+  return response;
 }
 
 }  // namespace
@@ -71,16 +90,13 @@ Result<json::object> pool_status(const Call& call) {
 namespace handlers {
 
 env::Task<Result<net::Response>> list_active_pools(Call& call) {
-  Result<json::array> pools = co_await heavy(call, env::Pool::kProcessor, [&] { return active_pools(call); });
-  if (!pools) co_return pools.error();
-  co_return json_response(200, json::value(std::move(*pools)));
+  co_return pools_response(call,
+                           co_await heavy(call, env::Pool::kProcessor, [&] { return active_pools(call); }));
 }
 
 env::Task<Result<net::Response>> show_pool_status(Call& call) {
-  Result<json::object> status =
-      co_await heavy(call, env::Pool::kProcessor, [&] { return pool_status(call); });
-  if (!status) co_return status.error();
-  co_return json_response(200, json::value(std::move(*status)));
+  co_return pools_response(call,
+                           co_await heavy(call, env::Pool::kProcessor, [&] { return pool_status(call); }));
 }
 
 env::Task<Result<net::Response>> refuse_pool_operation(Call& call) {

@@ -10,12 +10,11 @@
 namespace mullion::api {
 namespace {
 
-std::map<std::string, uint64_t> stale_ages(const Services& services, std::string_view collection,
-                                           const std::vector<std::string>& owners) {
+std::map<std::string, uint64_t> stale_ages(const Services& services, const store::QueryResult& found) {
   std::map<std::string, uint64_t> out;
-  if (services.manager == nullptr || owners.empty()) return out;
-  for (const manager::OwnerFreshness& whole : services.manager->freshness(owners)) {
-    const manager::OwnerFreshness owner = whole.of_collection(collection);
+  if (services.manager == nullptr || found.owners.empty()) return out;
+  const auto read = manager::ReadFrom::collections(found.collections);
+  for (const manager::OwnerFreshness& owner : services.manager->freshness(found.owners, read)) {
     if (!owner.in_touch) out[owner.owner] = static_cast<uint64_t>(owner.age_seconds);
   }
   return out;
@@ -62,7 +61,7 @@ Result<ViewLook> look(Services& services, const auth::Principal& principal, cons
   out.total = found->total;
   out.more = changes.more();
   out.keys = keys_in_view(*snapshot, type->prefix, *matcher, changes);
-  out.stale = stale_ages(services, type->prefix, found->owners);
+  out.stale = stale_ages(services, *found);
   return out;
 }
 

@@ -65,7 +65,8 @@ Facts RolloutFacts::of_rollout(const store::Snapshot& snapshot, const Rollout& r
 
 RolloutFacts::Touch RolloutFacts::touch_of(const std::string& owner) const {
   Touch out;
-  for (const manager::OwnerFreshness& freshness : manager_.freshness({owner})) {
+  const auto read = manager::ReadFrom::collections({std::string(kEndpointObjects)});
+  for (const manager::OwnerFreshness& freshness : manager_.freshness({owner}, read)) {
     out.in_touch = out.in_touch || freshness.in_touch;
     out.current =
         out.current || (freshness.in_touch && freshness.age_seconds <= freshness.resolution_seconds);

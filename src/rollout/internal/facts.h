@@ -27,6 +27,7 @@ class RolloutFacts {
 
  private:
   using Key = std::pair<std::string, std::string>;  // owner, id
+  /// With the Endpoint objects of an owner.
   struct Touch {
     bool in_touch = false, current = false;
   };

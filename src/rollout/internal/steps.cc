@@ -75,9 +75,21 @@ GateAnswer RolloutSteps::ask_gate(const std::shared_ptr<const store::Snapshot>& 
   if (given_.params) query->param_resolver = given_.params(collection, snapshot);
   const Result<store::QueryResult> found = snapshot->query(*query);
   if (!found) return no_count(found.error().messages.front());
+  if (std::string reason = held_up(rollout, *found); !reason.empty()) return no_count(std::move(reason));
   GateAnswer answer;
   answer.count = found->matching;
   return answer;
+}
+
+std::string RolloutSteps::held_up(const Rollout& rollout, const store::QueryResult& counted) const {
+  std::vector<std::string> ids = gate_endpoints(rollout);
+  std::erase_if(ids, [&](const std::string& id) { return !std::ranges::binary_search(counted.owners, id); });
+  if (ids.empty()) return "";
+  const auto read = manager::ReadFrom::collections(counted.collections);
+  for (const manager::OwnerFreshness& owner : given_.manager.freshness(ids, read)) {
+    if (!owner.held_up_in.empty()) return fmt::format("{}: {}", owner.owner, owner.reason);
+  }
+  return "";
 }
 
 }  // namespace mullion::rollout::internal

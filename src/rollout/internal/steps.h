@@ -42,6 +42,8 @@ class RolloutSteps {
   };
   Result<Held*> held(const store::Snapshot& snapshot, const std::string& id, const std::string& body);
   GateAnswer ask_gate(const std::shared_ptr<const store::Snapshot>& snapshot, const Rollout& rollout) const;
+  /// Why what the gate counted at its endpoints is not what is there now; "" when nothing says so.
+  std::string held_up(const Rollout& rollout, const store::QueryResult& counted) const;
 
   const Dependencies& given_;
   RolloutFacts& facts_;

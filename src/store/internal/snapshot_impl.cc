@@ -135,6 +135,7 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
     const Result<CompiledQuery> compiled = compile_query(type, query);
     if (!compiled) return compiled.error();
     Result<QueryResult> result = objects_of(query, &type, *compiled);
+    if (result) result->collections = collections_of(query, *compiled);
     if (result && counts_followed_owners(query, type)) add_followed_owners(query, *compiled, result->owners);
     if (result && query.limit && !result->refs.empty() && result->refs.size() == *query.limit)
       result->last = position_of(type, query, *compiled, result->refs.back());
@@ -149,6 +150,7 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
     if (!compiled) return compiled.error();
     Result<GroupResult> result = on_indexes(*compiled) ? groups_of(grouping, type, *compiled, *positions)
                                                        : groups_of_found(grouping, type, *positions);
+    if (result) result->collections = collections_of(grouping.query, *compiled);
     if (result && counts_followed_owners(grouping.query, type))
       add_followed_owners(grouping.query, *compiled, result->owners);
     return result;
@@ -174,6 +176,14 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
   bool counts_followed_owners(const Query& query, const model::ObjectType& type) const {
     const bool bounded = !query.bounds.empty() || !query.among.empty() || query.visible;
     return !bounded && type.traits.replicated && store_.replicas_shown();
+  }
+
+  /// What decides which objects are found.
+  static std::vector<std::string> collections_of(const Query& query, const CompiledQuery& compiled) {
+    std::vector<std::string> out{query.type};
+    if (std::ranges::any_of(compiled.filters, &CompiledFilter::is_parameter))
+      out.insert(out.end(), query.param_resolver.collections.begin(), query.param_resolver.collections.end());
+    return out;
   }
 
   static bool on_indexes(const CompiledQuery& compiled) {
@@ -377,7 +387,7 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
       if (!budget.spend(1 + params.size() / kBytesPerStep)) return false;
       if (!filter.is_parameter()) return filter.matches_body(body);
       if (query.param_resolver)
-        return filter.matches_parameter(query.param_resolver(owner, body, filter.name()));
+        return filter.matches_parameter(query.param_resolver.value_of(owner, body, filter.name()));
       const std::string_view raw = params.starts_with('{') ? model::raw_member(params, filter.name()) : "";
       return filter.matches_parameter(raw.empty() ? std::nullopt : std::optional<std::string>(raw));
     });
