@@ -61,6 +61,11 @@ bool is_sound(const Announcement& announced, const std::string& source) {
                                    : !announced.via.empty() && announced.via.back() == source;
 }
 
+/// Whether what is held up at `announced` would not be heard of through a source that knows nothing of that:
+/// a manager behind that source may tell it. What such a source follows by itself has a stream, and nothing
+/// is held up there.
+bool may_hide_what_is_held_up(const Announcement& announced) { return announced.via.size() > 1; }
+
 }  // namespace
 
 HeldUpCollections older_of(HeldUpCollections one, const HeldUpCollections& other) {
@@ -191,6 +196,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
                    fmt::format("the endpoint calls itself {}, not {}", hello.id, options.endpoint));
     }
     greeted = true;
+    tells_held_up = std::ranges::find(hello.features, kHeldUpCollections) != hello.features.end();
     newest = hello.newest;
     Lock lock(mutex);
     currency.take_hello(hello.newest);
@@ -201,17 +207,20 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   Result<void> take_owners(const Owners& owners) {
-    for (const Announcement& announced : owners.owners) {
-      if (!is_sound(announced, options.endpoint))
-        return protocol_error(fmt::format("owner {:.64} is announced on a wrong way", announced.owner));
+    std::vector<Announcement> announced = owners.owners;
+    for (Announcement& one : announced) {
+      if (!is_sound(one, options.endpoint))
+        return protocol_error(fmt::format("owner {:.64} is announced on a wrong way", one.owner));
+      if (!tells_held_up && may_hide_what_is_held_up(one) && one.untold_by.empty())
+        one.untold_by = options.endpoint;
     }
     {
       Lock lock(mutex);
-      position.announced = owners.owners;
-      currency.take_owners(owners.owners);
+      position.announced = announced;
+      currency.take_owners(announced);
       owners_to_save = true;
     }
-    options.on_owners(owners.owners);
+    options.on_owners(std::move(announced));
     return {};
   }
 
@@ -679,6 +688,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   // The reader's.
   uint64_t newest = 0;  // of the source, as last heard
   bool greeted = false;
+  bool tells_held_up = false;  // kHeldUpCollections
   bool began = false;
   std::vector<store::Change> pending;  // of the commit that is arriving
   size_t pending_bytes = 0;

@@ -49,7 +49,11 @@ class SinkTest : public testing::StreamTest {
                         "v1",
                         "R",
                         counters_,
-                        [this](std::vector<Announcement> owners) { announced_ = !owners.empty(); },
+                        [this](std::vector<Announcement> owners) {
+                          const Lock lock(mutex_);
+                          announced_ = !owners.empty();
+                          told_ = std::move(owners);
+                        },
                         [this](model::EndpointState state) {
                           const Lock lock(mutex_);
                           state_ = model::message_text(state);
@@ -118,6 +122,13 @@ class SinkTest : public testing::StreamTest {
     const Lock lock(mutex_);
     return state_;
   }
+  /// Who does not tell the ages of the owners that are announced, in their order.
+  std::vector<std::string> untold() {
+    const Lock lock(mutex_);
+    std::vector<std::string> out;
+    for (const Announcement& one : told_) out.push_back(one.owner + ":" + one.untold_by);
+    return out;
+  }
   std::vector<std::string> taken_over() {
     const Lock lock(mutex_);
     return taken_over_;
@@ -157,6 +168,7 @@ class SinkTest : public testing::StreamTest {
   std::atomic<bool> announced_{false};
   std::atomic<bool> current_{false};
   Mutex mutex_;  // guards what follows
+  std::vector<Announcement> told_ GUARDED_BY(mutex_);
   std::string state_ GUARDED_BY(mutex_);
   std::vector<std::string> taken_over_ GUARDED_BY(mutex_);
 };
@@ -211,6 +223,22 @@ TEST_F(SinkTest, WhatIsLateIsIgnored) {
   ASSERT_TRUE(soon([&] { return body("R", "r") == "{}"; }));
   EXPECT_EQ(body("A", "a"), "-");
   EXPECT_FALSE(sink_->follows("A"));
+}
+
+/// Q behind R may know that something is held up at F; A is attached to R, by a stream.
+TEST_F(SinkTest, ASourceThatPassesNothingOnOfWhatIsHeldUpMakesAgesUnknown) {
+  const Owners owners{{{"R", {}, true, 0, ""},
+                       {"A", {"R"}, true, 0, ""},
+                       {"F", {"Q", "R"}, true, 0, ""},
+                       {"G", {"X", "Q", "R"}, true, 0, "", "", "X"}}};
+  const auto told_by = [&](std::vector<std::string> features) {
+    begin();
+    peer_->say({Hello{kProtocol, "R", "v1", kEpoch, newest_, std::move(features)}, owners});
+    EXPECT_TRUE(soon([&] { return announced_.load(); }));
+    return untold();
+  };
+  EXPECT_THAT(told_by({"other"}), ElementsAre("R:", "A:", "F:R", "G:X"));
+  EXPECT_THAT(told_by({std::string(kHeldUpCollections)}), ElementsAre("R:", "A:", "F:", "G:X"));
 }
 
 // ---- copies and commits

@@ -161,8 +161,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   env::Task<Result<void>> converse() {
     const Owners owners = make_owners();  // first the ages, then the commit up to which they hold
+    std::vector<std::string> features = options_.features;
+    features.emplace_back(kHeldUpCollections);
     frame_.add(Hello{kProtocol, options_.id, options_.version, epoch_, options_.store.newest().seq,
-                     options_.features});
+                     std::move(features)});
     frame_.add(owners);
     add_state();
     if (Result<void> sent = co_await flush(); !sent) co_return sent.error();

@@ -117,7 +117,7 @@ TEST_F(SourceTest, ItGreetsFirst) {
   EXPECT_EQ(greeting.id, "R");
   EXPECT_EQ(greeting.epoch, store_->newest().epoch);
   EXPECT_EQ(greeting.newest, store_->newest().seq);
-  EXPECT_THAT(greeting.features, ElementsAre("feature"));
+  EXPECT_THAT(greeting.features, ElementsAre("feature", std::string(kHeldUpCollections)));
   const Owners owners = peer_->heard<Owners>().front();
   ASSERT_EQ(owners.owners.size(), 2U);
   EXPECT_EQ(owners.owners[0].owner, "R");

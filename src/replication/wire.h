@@ -17,6 +17,8 @@ namespace mullion::replication {
 inline constexpr uint64_t kProtocol = 1;
 /// Feature of a sink's `hello`: changes of what a copy brought already may come before the copy ends.
 inline constexpr std::string_view kChangesInCopies = "changes-in-copies";
+/// Feature of sources: what those behind them say of collections that are held up is passed on.
+inline constexpr std::string_view kHeldUpCollections = "held-up-collections";
 /// Largest frame after decompression, bytes; a peer that sends more is broken.
 inline constexpr size_t kMaxFrame = size_t{64} << 20;
 /// A frame is sent when its text reaches this size, so that neither side holds more than a little.
