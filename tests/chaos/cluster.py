@@ -221,10 +221,9 @@ class Nemesis(threading.Thread):
 
     @contextlib.contextmanager
     def full_disk(self, victim):
-        with open(victim.filler, "wb") as filler, contextlib.suppress(OSError):
+        with open(victim.filler, "wb", buffering=0) as filler, contextlib.suppress(OSError):
             while True:
                 filler.write(bytes(1 << 16))
-                filler.flush()
         yield
         victim.filler.unlink()
         if victim.process.poll() is not None:  # one whose disk answered an error ends, and is started by its supervisor
