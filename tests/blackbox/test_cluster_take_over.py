@@ -39,6 +39,7 @@ def test_who_takes_over_shows_that_nothing_is_missing(cluster):
         terms.append(told["Term"])
         assert f"this member has taken over term={told['Term']}" in server.log()
         assert "3 of 3 members hold the same" in server.log()
+        wait_until("the former one is back", lambda: full_state(former) is not None)
         assert shown(former)["Term"] == 0, "who does not serve says nothing"
     assert terms == sorted(set(terms))
 
