@@ -150,6 +150,7 @@ class ServerProcess final : public Server {
  private:
   Result<void> take_base_root();
   store::Options store_options() const;
+  void warn_of_few_connections() const;
   Result<void> open_store();
   Result<bool> enter_by_hand(DatabaseExaminer& examiner);
   cluster::AloneOptions alone_options() const;
@@ -753,17 +754,20 @@ Result<void> ServerProcess::start_providers() {
   return providers_->start(std::move(services), std::move(options));
 }
 
+/// Where as many fit as anybody has at a time, nothing is to be done.
+void ServerProcess::warn_of_few_connections() const {
+  constexpr size_t kFew = 2048;
+  const size_t fit = connections_that_fit(descriptors_);
+  if (fit >= std::min<size_t>(kFew, settings_.number("max-connections"))) return;
+  kLog.warn("few open files limit={}: each port serves {} connections at a time, and not {}", descriptors_,
+            fit, settings_.number("max-connections"));
+}
+
 Result<void> ServerProcess::start() {
   descriptors_ = raise_descriptor_limit();
-  const size_t fit = connections_that_fit(descriptors_);
-  if (fit < settings_.number("max-connections")) {
-    kLog.warn("few open files limit={}: each port serves {} connections at a time, and not {}", descriptors_,
-              fit, settings_.number("max-connections"));
-  }
-  for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_store}) {
-    Result<void> done = (this->*step)();
-    if (!done) return done;
-  }
+  if (Result<void> taken = take_base_root(); !taken) return taken;
+  warn_of_few_connections();
+  if (Result<void> opened = open_store(); !opened) return opened;
   if (Result<void> started = node_ ? start_member() : start_alone(); !started) return started;
   announce();
   return {};
