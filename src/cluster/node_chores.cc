@@ -144,7 +144,7 @@ void NodeImpl::compare_all() {
   kLog.info("{} of {} members hold the same up to commit {}: nothing is missing", known.equal.size(),
             all.members.size(), known.seq);
   const Lock lock(mutex_);
-  take_over_ = std::move(known);
+  if (take_over_.term == known.term) take_over_ = std::move(known);  // else another term has begun meanwhile
 }
 
 /// Its first commit carries the digest of all that was there before. When another commit comes between it is

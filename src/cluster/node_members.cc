@@ -100,6 +100,22 @@ Result<MemberId> NodeImpl::place_of_lost(const Candidate& candidate) {
   return lost ? member->number : MemberId{0};
 }
 
+/// The member that is meant, unless it is this one: `refusal` says why that cannot be.
+Result<RosterMember> NodeImpl::another(const std::string& id, std::string_view refusal) const {
+  const Roster now = roster();
+  const RosterMember* member = now.find_id(id);
+  if (member == nullptr) return Error(ErrorCode::kNotFound, id + " is no member of this cluster");
+  if (member->number == number_) return Error(ErrorCode::kConflict, fmt::format("{} {}", id, refusal));
+  return *member;
+}
+
+/// As it is shown; empty when it has just gone.
+NodeView NodeImpl::node_called(std::string_view id) const {
+  const std::vector<NodeView> nodes = view().nodes;
+  const auto found = std::ranges::find(nodes, id, &NodeView::id);
+  return found == nodes.end() ? NodeView{} : *found;
+}
+
 env::Task<Result<NodeView>> NodeImpl::remove(std::string id) {
   Result<NodeView> out = not_serving();
   co_await env::run_blocking([&] { out = removal(id); });
@@ -108,15 +124,9 @@ env::Task<Result<NodeView>> NodeImpl::remove(std::string id) {
 
 Result<NodeView> NodeImpl::removal(const std::string& id) {
   if (!may_answer()) return not_serving();
-  const Roster now = roster();
-  const RosterMember* member = now.find_id(id);
-  if (member == nullptr) return Error(ErrorCode::kNotFound, id + " is no member of this cluster");
-  if (member->number == number_)
-    return Error(ErrorCode::kConflict, id + " is not passive: only passive members can be removed");
-  NodeView gone;
-  for (const NodeView& node : view().nodes) {
-    if (node.id == id) gone = node;
-  }
+  const Result<RosterMember> member = another(id, "is not passive: only passive members can be removed");
+  if (!member.ok()) return member.error();
+  NodeView gone = node_called(id);
   if (Result<void> done = change(ChangeKind::kRemove, member->number, ""); !done.ok()) return done.error();
   kLog.info("member {} removed id={}", member->number, id);
   return gone;
@@ -132,11 +142,9 @@ env::Task<Result<NodeView>> NodeImpl::replace_key(std::string id) {
 
 Result<NodeView> NodeImpl::key_replaced(const std::string& id) {
   if (!may_answer()) return not_serving();
-  const Roster before = roster();
-  const RosterMember* member = before.find_id(id);
-  if (member == nullptr) return Error(ErrorCode::kNotFound, id + " is no member of this cluster");
-  if (member->number == number_)
-    return Error(ErrorCode::kConflict, id + " serves: hand the lead over first (`mullion system passive`)");
+  const Result<RosterMember> member =
+      another(id, "serves: hand the lead over first (`mullion system passive`)");
+  if (!member.ok()) return member.error();
   if (Result<void> told = order_another_key(member->number); !told.ok()) return told.error();
   const auto deadline = std::chrono::steady_clock::now() + kReplacePatience * options_.pace;
   while (std::chrono::steady_clock::now() < deadline && !stopping_) {
@@ -144,8 +152,7 @@ Result<NodeView> NodeImpl::key_replaced(const std::string& id) {
     const RosterMember* back = now.find_id(id);
     if (back != nullptr && back->key != member->key) {
       kLog.info("member {} has another key and is member {} now id={}", member->number, back->number, id);
-      const std::vector<NodeView> nodes = view().nodes;
-      return *std::ranges::find(nodes, id, &NodeView::id);
+      return node_called(id);
     }
     if (!may_answer()) return not_serving();
     std::this_thread::sleep_for(kTick);

@@ -191,6 +191,8 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   Result<HaState> introduction();
   Result<Admission> admission(const Candidate& candidate);
   Result<MemberId> place_of_lost(const Candidate& candidate);
+  Result<RosterMember> another(const std::string& id, std::string_view refusal) const;
+  NodeView node_called(std::string_view id) const;
   Result<NodeView> removal(const std::string& id);
   Result<void> order_another_key(MemberId member);
   Result<NodeView> key_replaced(const std::string& id);
