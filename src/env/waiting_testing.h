@@ -11,7 +11,8 @@ namespace mullion::env {
 /// Asks until `condition` holds, for at most `limit` of real time; whether it held in the end. The limit is
 /// far above what anything takes on a busy machine under a sanitizer, so that only a real fault meets it.
 template <typename Condition>
-bool eventually(Condition condition, std::chrono::steady_clock::duration limit = std::chrono::seconds(30)) {
+[[nodiscard]] bool eventually(Condition condition,
+                              std::chrono::steady_clock::duration limit = std::chrono::seconds(30)) {
   const auto end = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return condition();
