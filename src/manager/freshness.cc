@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "manager/manager.h"
+#include "mirror/reported_parts.h"
 
 namespace mullion::manager {
 namespace {
@@ -21,6 +22,12 @@ void make_that_of(const ReadFrom& read, OwnerFreshness& owner) {
 }
 
 }  // namespace
+
+ReadFrom ReadFrom::reported_state() {
+  std::vector<std::string> read{"plugins", "profiles"};
+  read.insert(read.end(), mirror::kReportedParts.begin(), mirror::kReportedParts.end());
+  return {false, std::move(read)};
+}
 
 bool ReadFrom::includes(std::string_view prefix) const {
   return all_ || std::ranges::find(prefixes_, prefix) != prefixes_.end();

@@ -32,7 +32,7 @@ class ReadFrom {
   /// Any that there are.
   static ReadFrom everything() { return {true, {}}; }
   /// What an endpoint reports of itself (model::EndpointState) stays as it was where it cannot be read.
-  static ReadFrom reported_state() { return {false, {"plugins", "profiles"}}; }
+  static ReadFrom reported_state();
   /// None: the way to the owner is meant.
   static ReadFrom no_objects() { return {false, {}}; }
 

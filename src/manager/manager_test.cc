@@ -295,6 +295,17 @@ OwnerFreshness fresh_of(const Managing& m, const std::string& collection) {
 }
 double age_of_stages(const Managing& m) { return fresh_of(m, "stages").age_seconds; }
 
+TEST(ReadFromTest, TheReportedStateIsMadeOfItsPartsAndOfNoOtherCollections) {
+  const ReadFrom read = ReadFrom::reported_state();
+  for (const char* part : {"state/contents", "state/plugin_providers", "state/prefs", "state/global",
+                           "state/ux", "state/plugins", "state/lease", "plugins", "profiles"})
+    EXPECT_TRUE(read.includes(part)) << part;
+  for (const char* other : {"machines", "contents", "state/", ""})
+    EXPECT_FALSE(read.includes(other)) << other;
+  EXPECT_TRUE(ReadFrom::everything().includes("state/contents"));
+  EXPECT_FALSE(ReadFrom::collections({"plugins"}).includes("state/plugins"));
+}
+
 /// T above M above R, which follows F by its public API and says that its stages cannot be read.
 class HeldUpBelow : public ManagerTest {
  protected:

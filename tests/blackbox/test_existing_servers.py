@@ -736,7 +736,9 @@ def test_what_is_made_of_a_collection_that_is_held_up_is_as_old(site):
             assert "X-Mullion-Stale" not in level.call("GET", path).headers
         metrics = level.metrics()
         assert metrics['mullion_endpoint_connected{endpoint="F"}'] == 1
-        assert metrics['mullion_endpoint_held_up_collections{endpoint="F"}'] == 1
+        # Its global parameters, and who configures it, are profiles, too.
+        assert set(connection_of(level, "F")["HeldUp"]) == {"profiles", "state/global", "state/lease"}
+        assert metrics['mullion_endpoint_held_up_collections{endpoint="F"}'] == 3
         assert metrics['mullion_endpoint_age_seconds{endpoint="F"}'] > 12
     assert top.metrics()['mullion_endpoint_held_up_collections{endpoint="R"}'] == 0
     assert top.metrics()['mullion_endpoint_age_seconds{endpoint="R"}'] < 12
@@ -744,9 +746,61 @@ def test_what_is_made_of_a_collection_that_is_held_up_is_as_old(site):
     for level in (low, top):
         wait_until(f"{level.name} finds none any more", lambda: level.get(found) == [], timeout=TWO_WALKS)
         wait_until(f"{level.name} calls it current", lambda: age_at(level, found) <= 6)
+        wait_until(f"{level.name} has read all of it", lambda: "HeldUp" not in connection_of(level, "F"), timeout=TWO_WALKS)
         metrics = level.metrics()
         assert metrics['mullion_endpoint_held_up_collections{endpoint="F"}'] == 0
         assert metrics['mullion_endpoint_age_seconds{endpoint="F"}'] < 12
+
+
+def test_parts_of_the_reported_state_that_cannot_be_read_are_as_old(site):
+    """Plans are made of what a server reports of itself: of its packs, preferences and files, too."""
+    server = foreign(site, "F", SMALL, machines=3)
+    server.load_pack("tools", "v1.0.0")
+    low = manager_of(site, server, name="R", **{"manager/walk-interval": 300})
+    top = manager_of(site, low, name="T")
+    expect(201, low.call("POST", "version_sets", {"Id": "calm", "Prefs": {"debugRenderer": "error"}}))
+
+    def facts_age():
+        return expect(200, low.call("POST", "plans", {"Sets": ["calm"], "Targets": ["F"]})).json()["FactsAges"].get("F")
+
+    def tools():
+        return [one["Version"] for one in low.get("endpoints/F")["Components"] if one["Name"] == "tools"]
+    for level in (low, top):
+        wait_until(f"{level.name} is current", lambda: level.count("machines", "?Endpoint=F") == 3 and age_of(level, "machines") <= 6)
+    assert tools() == ["v1.0.0"] and facts_age() < 6
+    with server.faults.on(fail_share=1, fail_status=500, fail_paths="v3/(contents|prefs)$"):
+        server.load_pack("tools", "v2.0.0")
+        for number, level in enumerate((low, top), 1):
+            wait_until(f"{level.name} says so", lambda: set(connection_of(level, "F").get("HeldUp", {})) == {
+                "state/contents", "state/prefs"})
+            wait_until("they grow old", lambda: connection_of(level, "F")["HeldUp"]["state/contents"]["Age"] > 12)
+            assert connection_of(level, "F")["HeldUp"]["state/prefs"]["Reason"] == "it answers 500"
+            assert connection_of(level, "F")["InTouch"]
+            wait_until("nothing else is old", lambda: age_of(level, "machines") <= 3 * number)
+        assert "state/contents cannot be read" in low.get("endpoints/F")["Meta"]["mullion/followed-troubles"]
+        assert tools() == ["v1.0.0"], "stays as it was"
+        assert facts_age() > 12
+    # They are asked for again by themselves, long before the next walk.
+    wait_until("what it has is seen", lambda: tools() == ["v2.0.0"], timeout=60)
+    for level in (low, top):
+        wait_until(f"{level.name} says so", lambda: "HeldUp" not in connection_of(level, "F"))
+    wait_until("plans are made of what is young", lambda: facts_age() < 6)
+
+
+@pytest.mark.parametrize("fault", [{"fail_share": 1, "fail_status": 404}, {"invalid_json": 1}])
+def test_a_list_of_packs_that_is_none_says_nothing_of_them(site, fault):
+    """Else a plan would install them all."""
+    server = foreign(site, "F", SMALL, machines=1)
+    server.load_pack("tools", "v1.0.0")
+    manager = manager_of(site, server, **WALK)
+    wait_until("it is current", lambda: manager.count("machines", "?Endpoint=F") == 1 and age_of(manager, "machines") <= 3)
+    before = manager.get("endpoints/F")["Components"]
+    with server.faults.on(**fault, fail_paths="v3/contents$"):
+        server.load_pack("tools", "v2.0.0")
+        wait_until("it is said", lambda: set(connection_of(manager, "F").get("HeldUp", {})) == {"state/contents"})
+        assert manager.get("endpoints/F")["Components"] == before
+    wait_until("what it has is seen", lambda: "HeldUp" not in connection_of(manager, "F"), timeout=TWO_WALKS)
+    assert [one["Version"] for one in manager.get("endpoints/F")["Components"] if one["Name"] == "tools"] == ["v2.0.0"]
 
 
 def test_one_object_that_cannot_be_read_makes_its_collection_old_and_no_other(site):

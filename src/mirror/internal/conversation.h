@@ -142,6 +142,8 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   /// What the account may see, for what walks miss.
   env::Task<void> learn_rights();
   env::Task<Result<void>> tell_state();
+  /// A part of it that cannot be read has an age of its own, like a collection, and is tried again like one.
+  void note_part(const AskedPart& part, env::SteadyTime begun);
 
   // ---- walks through all collections
 
@@ -175,7 +177,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   std::optional<Error> take_given_up(const std::string& prefix);
   /// Collections of which objects were left to a walk: that comes sooner for them.
   void note_given_up();
-  /// Collections that could not be read, and are due.
+  /// Collections and parts of the reported state that could not be read, and are due.
   env::Task<Result<void>> walk_troubled();
   void tell_shortcomings();
   /// Collections that the endpoint had once and knows nothing of any more.

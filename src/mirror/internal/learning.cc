@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "mirror/internal/announced.h"
 #include "mirror/internal/conversation.h"
+#include "mirror/reported_parts.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -69,8 +70,10 @@ env::Task<Result<void>> Conversation::learn_collections() {
   Lock lock(mutex_);
   listed_ = std::set<std::string>(prefixes->begin(), prefixes->end());
   collections_ = std::move(found);
-  troubles_.keep(listed_);
-  replica_.release_others(listed_);
+  std::set<std::string> readable = listed_;
+  readable.insert(kReportedParts.begin(), kReportedParts.end());
+  troubles_.keep(readable);
+  replica_.release_others(readable);
   std::erase_if(emptying_, [this](const auto& one) REQUIRES(mutex_) { return !listed_.contains(one.first); });
   co_return Result<void>{};
 }
@@ -153,14 +156,26 @@ env::Task<Result<void>> Conversation::look_at_uploads() {
 env::Task<Result<void>> Conversation::tell_state() {
   Result<void> looked = co_await look_at_uploads();
   if (!looked) co_return looked;
-  Result<ReportedState> state = co_await read_state(*api_, options_.endpoint, uploads_);
+  const env::SteadyTime begun = options_.clock.steady();
+  const Ask ask = [this](client::Request request) { return repeated(std::move(request)); };
+  Result<ReportedState> state = co_await read_state(ask, options_.endpoint, uploads_);
   if (!state) co_return state.error();
+  if (state->cut && is_final(*state->cut)) co_return *state->cut;
   if (!state->id.empty() && state->id != options_.endpoint)
     co_return Error(ErrorCode::kConflict, fmt::format("the endpoint calls itself {:.200}", state->id));
   manages_ = state->manages;
   counts_ = std::move(state->counts);
   options_.on_state(std::move(state->told));
+  for (const AskedPart& part : state->parts) note_part(part, begun);
   co_return Result<void>{};
+}
+
+void Conversation::note_part(const AskedPart& part, env::SteadyTime begun) {
+  const std::string name(part.name);
+  if (part.outcome == AskedPart::Outcome::kRead) return note_walked(name, begun);
+  // Of what was never read here nothing is told that could be old.
+  const bool was_read = read_at_.contains(name) || replica_.is_held_up(name);
+  if (part.outcome == AskedPart::Outcome::kFailed || was_read) note_trouble(name, part.why);
 }
 
 }  // namespace mullion::mirror

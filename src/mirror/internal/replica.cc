@@ -7,6 +7,7 @@
 
 #include "base/mutex.h"
 #include "base/text.h"
+#include "mirror/reported_parts.h"
 #include "replication/position.h"
 
 namespace mullion::mirror {
@@ -326,6 +327,7 @@ void Replica::hold_up_of_all_owners() {
   for (const std::string& owner : wanted_.value_or(std::vector<std::string>())) {
     const auto as_of = position_.as_of.find(owner);
     for (const auto& [collection, obstacle] : obstacles_) {
+      if (is_reported_part(collection) && owner != options_.endpoint) continue;
       replication::HeldUp held_up{std::nullopt, obstacle.reason};
       if (obstacle.read_at && as_of != position_.as_of.end())
         held_up.as_of = std::min(*obstacle.read_at, as_of->second);

@@ -1,9 +1,12 @@
 // What an endpoint tells of itself beside its objects: as a stream's record `state`, from the public API.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mirror/internal/api.h"
 #include "mirror/internal/vanishing.h"
@@ -11,12 +14,27 @@
 
 namespace mullion::mirror {
 
+/// What became of asking for a part (mirror/reported_parts.h).
+struct AskedPart {
+  enum class Outcome {
+    kRead,
+    kRefused,  // this account may not read it, or the server has nothing of the kind
+    kFailed,
+  };
+  std::string_view name;
+  Outcome outcome = Outcome::kRead;
+  Error why = {};  // not read
+};
+
 struct ReportedState {
   std::string id;  // "" when it tells none
   bool manages = false;
   Counts counts;
-  /// What this account may not read is left out.
+  /// What was not read is left out.
   model::EndpointState told;
+  std::vector<AskedPart> parts;
+  /// A request was not answered at all: nothing was asked after it.
+  std::optional<Error> cut;
 };
 
 /// The objects that an answer to `info` counts; none where it counts none.
@@ -25,9 +43,12 @@ Counts read_counts(std::string_view info);
 /// Checksums of uploads by path: "files/a", "isos/b".
 using Uploads = std::map<std::string, std::string>;
 
-/// Asks for info, packs, providers, preferences and global parameters. An error when info cannot be read.
-/// `uploads`: what is known of them, never all.
-env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uploads uploads);
+/// How an endpoint is asked.
+using Ask = std::function<env::Task<Result<Answer>>(client::Request request)>;
+
+/// Asks for info, and for each part: one that cannot be read keeps no other from being read, unless nothing
+/// is answered any more. An error when info cannot be read. `uploads`: what is known of them, never all.
+env::Task<Result<ReportedState>> read_state(Ask ask, std::string endpoint, Uploads uploads);
 
 /// SHA-256 of an upload as the endpoint tells it; "" when there is none.
 env::Task<Result<std::string>> checksum_of(Api& api, std::string path);

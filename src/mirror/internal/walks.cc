@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mirror/internal/conversation.h"
+#include "mirror/reported_parts.h"
 #include "store/failed_reads.h"
 
 namespace mullion::mirror {
@@ -203,7 +204,11 @@ void Conversation::note_given_up() {
 
 env::Task<Result<void>> Conversation::walk_troubled() {
   const std::vector<std::string> due = troubles_.due(options_.clock.steady());
+  if (std::ranges::any_of(due, is_reported_part)) {
+    if (Result<void> told = co_await tell_state(); !told) co_return told;
+  }
   for (const std::string& prefix : due) {
+    if (is_reported_part(prefix)) continue;
     // What was not read yet on this connection is waited for.
     const Walk kind = read_at_.contains(prefix) ? Walk::kRegular : Walk::kFirst;
     const Result<bool> walked = co_await walk_noted(collection(prefix), kind);
