@@ -31,7 +31,6 @@ class WriteWorld {
   WriteWorld() {
     context.held_read_only = [this](std::string_view, const std::string&) { return read_only; };
     context.shown_endpoint = [](std::string_view) { return "M1"; };
-    hooks.prefix = "machines";
     principal.name = "user:eve";
     put("params", "", "pin", {{"Name", "pin"}, {"Schema", {{"type", "string"}}}});
     put("params", "", "secret", {{"Name", "secret"}, {"Secure", true}, {"Schema", {{"type", "string"}}}});
@@ -41,7 +40,9 @@ class WriteWorld {
     const model::ObjectType& type = *model::find_object_type(prefix);
     Result<json::object> object = model::normalise(type, members, nullptr);
     // What the server says of an object is nobody else's to write.
-    if (object && members.contains("Available")) (*object)["Available"] = members["Available"];
+    for (const char* said : {"Available", "Bundle", "ReadOnly"}) {
+      if (object && members.contains(said)) (*object)[said] = members[said];
+    }
     store::Batch batch;
     batch.changes.push_back({{std::string(prefix), std::string(owner), key},
                              object ? model::canonical_body(type, *object) : std::string("null"),
@@ -80,10 +81,11 @@ class WriteWorld {
   }
 
   json::object stored(const std::string& key) const {
-    const auto found = store->snapshot()->get_local("machines", key);
+    const auto found = store->snapshot()->get_local(type->prefix, key);
     return found ? model::parse_object(found->body) : json::object();
   }
 
+  const model::ObjectType* type = &machines();  // of what is written
   env::Runtime runtime{2};
   std::unique_ptr<store::Store> store = store::open_memory_store();
   auth::TenantDirectory tenants{*store};
@@ -104,10 +106,11 @@ class WriteWorld {
 
   template <typename Function>
   Result<Written> write(Function function) {
+    hooks.prefix = type->prefix;
     context.hooks = {hooks};
     const LogOrigin log;
     const Caller caller{principal, rights, {}, log, allowed};
-    Write write(context, machines(), caller, {"its name"});
+    Write write(context, *type, caller, {"its name"});
     return env::run(runtime, [&] { return function(write); });
   }
 
@@ -427,6 +430,74 @@ TEST(Writes, GiveUpWhenTheObjectChangesAllTheTime) {
   world.wanted = {{"Description", "new"}};
   EXPECT_EQ(outcome_of(world.change(kAnn)), "Too many others change this object at the same time");
   EXPECT_EQ(edits, kMostAttempts);
+}
+
+/// As a client that asked for the key pair to be exchanged, at the worst of times.
+TEST(Writes, AreSealedAnewWhenTheKeyPairIsExchangedMeanwhile) {
+  WriteWorld world;
+  int checks = 0;
+  world.hooks.conflicts = [&](const Draft&, const store::Snapshot&) {
+    if (++checks > 1) return TypeHooks::Reasons();
+    const auth::KeyPair pair = auth::make_key_pair();
+    store::Batch batch;
+    batch.secrets.push_back(
+        {std::string(kBoxSpace), box_name(machines(), kAnn), pair.public_key + pair.private_key});
+    EXPECT_TRUE(world.store->commit_sync(std::move(batch)));
+    return TypeHooks::Reasons();
+  };
+  world.wanted = {{"Params", {{"secret", "1234"}}}};
+  EXPECT_EQ(outcome_of(world.change(kAnn)), "written");
+  EXPECT_EQ(checks, 2) << "it began again";
+  const Result<auth::KeyPair> pair = auth::object_key_pair(*world.store, "machines", kAnn);
+  ASSERT_TRUE(pair);
+  const json::object params = world.stored(kAnn)["Params"].as_object();
+  const Result<std::string> clear = auth::open_sealed(*pair, json::serialize(params.at("secret")));
+  ASSERT_TRUE(clear) << "the owner cannot open it";
+  EXPECT_EQ(*clear, "\"1234\"");
+}
+
+TEST(Writes, WhatGoesToAnotherMachineNeedsTheRightToThatOne) {
+  WriteWorld world;
+  world.type = model::find_object_type("jobs");
+  const std::string job = "00000000-0000-4000-8000-0000000000aa";
+  world.put("machines", "", kBen, {{"Uuid", kBen}, {"Name", "ben"}});
+  world.put("jobs", "", job, {{"Uuid", job}, {"Machine", kAnn}, {"State", "created"}});
+  world.rights.refused = {"jobs update " + kBen};
+  world.wanted = {{"Machine", kBen}};
+  EXPECT_EQ(outcome_of(world.change(job)), "Requires: jobs update " + kBen);
+  world.rights.refused = {"jobs update " + kAnn};
+  world.wanted = {{"Context", "elsewhere"}};
+  EXPECT_THAT(outcome_of(world.change(job)), ::testing::Not(::testing::StartsWith("Requires")))
+      << "it stays where it is";
+}
+
+TEST(Writes, AnOverrideIsNoPartOfItsPack) {
+  WriteWorld world;
+  world.layered = true;
+  world.ann["Bundle"] = "a-pack";
+  world.ann["ReadOnly"] = true;
+  world.wanted = {{"Description", "mine"}};
+  EXPECT_EQ(outcome_of(world.change(kAnn)), "written");
+  const json::object stored = world.stored(kAnn);
+  EXPECT_EQ(stored.at("Description"), "mine");
+  EXPECT_EQ(stored.at("Bundle"), "");
+  EXPECT_EQ(stored.at("ReadOnly"), false);
+  EXPECT_EQ(outcome_of(world.remove(kAnn)), "written");
+  EXPECT_EQ(world.stored(kAnn).at("Bundle"), "a-pack") << "it was below";
+}
+
+/// Who writes an object of a pack as it is wants to keep it so, whatever the pack becomes.
+TEST(Writes, AnOverrideMayDifferInNothing) {
+  WriteWorld world;
+  world.layered = true;
+  const Result<Written> first = world.change(kAnn);
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(world.remove(kAnn));
+  store::Batch batch;  // a pack whose object has the very bytes of an override
+  batch.changes.push_back({{"machines", std::string(store::kLayered), kAnn}, first->target.body});
+  ASSERT_TRUE(world.store->commit_sync(std::move(batch)));
+  ASSERT_TRUE(world.change(kAnn));
+  EXPECT_TRUE(world.store->snapshot()->get({"machines", std::string(store::kOwn), kAnn}));
 }
 
 TEST(Writes, WaitForWhatTheyMustHaveAlone) {

@@ -147,6 +147,7 @@ Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<Rollout
 struct EndpointFacts {
   bool exists = false;
   bool connected = false;  // its replica or its own connection is current
+  std::string held_up;     // why its object is not current although its owner is connected; "" when it is
   bool current = true;     // nothing that happened to its object at its owner is unknown here
   bool disabled = false;   // VersionSetsDisabled
   bool busy = false;       // a change of it is on its way; nothing is decided about it

@@ -142,10 +142,17 @@ TEST(RolloutStepper, AnEndpointThatIsDisabledMeanwhileFails) {
 
 TEST(RolloutStepper, AnEndpointFailsAfterItsLimit) {
   const auto dark = [](EndpointFacts& facts) { facts.connected = false; };
+  const auto held_up = [](EndpointFacts& facts) {
+    facts.connected = false;
+    facts.held_up = "endpoints cannot be read there: they answer 500";
+  };
   const auto errors = [](EndpointFacts& facts) { facts.errors = {"no space"}; };
   const auto actions = [](EndpointFacts& facts) { facts.actions = facts.failed_actions = 2; };
   const std::vector<std::pair<std::function<void(EndpointFacts&)>, std::string>> cases{
-      {dark, "it is not connected"}, {errors, "no space"}, {actions, "2 actions failed"}};
+      {dark, "it is not connected"},
+      {held_up, "endpoints cannot be read there: they answer 500"},
+      {errors, "no space"},
+      {actions, "2 actions failed"}};
   for (const auto& [harm, reason] : cases) {
     World world(kPlan, kFive);
     world.rollout.plan.return_on_failure = false;

@@ -114,7 +114,7 @@ class RolloutsImpl final : public Rollouts {
     env::Signal changes = given_.authenticator.changes();
     while (!stopping_) {
       const uint64_t seen = changes.version();
-      const bool changed = co_await changes.wait(seen, kIdle);
+      const bool changed = co_await given_.timers.wait(changes, seen, kIdle);
       if (changed) wake_->notify_all();
     }
   }
@@ -329,7 +329,7 @@ Task<Result<std::string>> RolloutsImpl::command(std::string id, std::string comm
     const uint64_t seen = turn_free_.version();
     if (!turn_taken_.exchange(true)) break;
     if (stopping_) co_return Error(ErrorCode::kUnavailable, "the server is going down");
-    (void)co_await turn_free_.wait(seen, kIdle);
+    (void)co_await given_.timers.wait(turn_free_, seen, kIdle);
   }
   const TurnEnd turn{turn_taken_, turn_free_};
   const std::string author = principal.audit_name();

@@ -30,20 +30,18 @@ inline const std::vector<Shape>& configured_shapes() {
   return all;
 }
 
-class ConfigurationScenario final : public Scenario {
+class ConfigurationScenario : public Scenario {
  public:
   ConfigurationScenario(uint64_t seed, bool faults, bool told)
-      : Scenario(seed, {.shape = &configured_shapes()[seed % configured_shapes().size()],
-                        .faults = faults,
-                        .told = told,
-                        .busy = 60s,
-                        .healing = 900s}),
+      : ConfigurationScenario(seed, configured_shapes()[seed % configured_shapes().size()], faults, told) {}
+  ConfigurationScenario(uint64_t seed, const Shape& shape, bool faults, bool told)
+      : Scenario(seed, {.shape = &shape, .faults = faults, .told = told, .busy = 60s, .healing = 900s}),
         chance_(seed ^ 0x636f6e666967),
         declared_(world(), truth()) {}
 
   size_t changes() const { return declared_.changes(); }
 
- private:
+ protected:
   using Pair = std::pair<std::string, std::string>;  // manager, endpoint
   static constexpr std::string_view kSets[] = {"tuned", "base"};
 
@@ -72,14 +70,19 @@ class ConfigurationScenario final : public Scenario {
   // ---- what is wanted
 
   void begin_more() override {
-    for (const auto& [manager, endpoint] : pairs()) managers_.insert(manager);
     impossible_ = chance_.chance(25);
-    for (const std::string& manager : managers_) {
-      for (const std::string_view set : kSets) write_set(manager, std::string(set), ++edition_);
-    }
+    begin_declaring(false);
     world().after(2s, nullptr, [this] { declare_turn(); });
-    world().after(3s, nullptr, [this] { assign_turn(); });
     if (is_wild()) world().after(20s, nullptr, [this] { hand_turn(); });
+  }
+
+  /// Every manager has both sets, and every endpoint is given them.
+  void begin_declaring(bool all_applied) {
+    for (const auto& [manager, endpoint] : pairs()) managers_.insert(manager);
+    for (const std::string& manager : managers_) {
+      for (const std::string_view set : kSets) write_set(manager, std::string(set), ++edition_, all_applied);
+    }
+    world().after(3s, nullptr, [this] { assign_turn(); });
   }
 
   void declare_turn() {
@@ -90,8 +93,8 @@ class ConfigurationScenario final : public Scenario {
   }
 
   /// As somebody writes it who is asked again until it is there.
-  void write_set(const std::string& manager, const std::string& set, size_t edition) {
-    write_text(manager, set, set == "base" ? base_set(edition, false) : tuned_set(edition, false));
+  void write_set(const std::string& manager, const std::string& set, size_t edition, bool applied = false) {
+    write_text(manager, set, set == "base" ? base_set(edition, false) : tuned_set(edition, applied));
   }
   void write_text(const std::string& manager, const std::string& set, std::string text) {
     wishes_[{manager, set}] = std::move(text);
@@ -117,8 +120,8 @@ class ConfigurationScenario final : public Scenario {
                                         {"Prefs", std::move(prefs)},
                                         {"Global", json::object{{"g", edition}}}});
   }
-  std::string tuned_set(size_t edition, bool last) {
-    json::object out{{"Id", "tuned"}, {"Apply", last || chance_.chance(85)}};
+  std::string tuned_set(size_t edition, bool applied) {
+    json::object out{{"Id", "tuned"}, {"Apply", applied || chance_.chance(85)}};
     json::object prefs{{"b", fmt::format("tuned-{}", edition)}};
     if (chance_.chance(40)) prefs["a"] = fmt::format("tuned-{}", edition);
     out["Prefs"] = std::move(prefs);
@@ -307,6 +310,8 @@ class ConfigurationScenario final : public Scenario {
   }
 
   Dice chance_;
+
+ private:
   DeclaredTruth declared_;
   std::map<std::string, Configured*> configured_;
   std::set<std::string> managers_;

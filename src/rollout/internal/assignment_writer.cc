@@ -62,7 +62,9 @@ Moment AssignmentWriter::begin(const AssignmentChange& put, env::WallTime now) {
     Lock lock(mutex_);
     Entry& entry = entries_[put.endpoint];
     if (entry.busy) return std::nullopt;
-    if (now < entry.not_before) return entry.not_before;
+    // Whatever becomes of the wall clock, the pause takes no longer.
+    const env::Duration left = entry.not_before - clock_.steady();
+    if (left > env::Duration::zero()) return now + left;
     entry.busy = true;
   }
   tasks_.spawn("put", [this, put] { return carry_out(put); });
@@ -106,7 +108,7 @@ void AssignmentWriter::ended(const std::string& endpoint, const Result<void>& ou
       entries_.erase(endpoint);
     } else {
       entry.trouble = client::reason_of(outcome.error());
-      entry.not_before = clock_.wall() + kFirstPutPause * (1 << std::min(entry.failures++, kMostDoublings));
+      entry.not_before = clock_.steady() + kFirstPutPause * (1 << std::min(entry.failures++, kMostDoublings));
     }
   }
   notify_();

@@ -33,7 +33,7 @@ class AssignmentWriter {
   struct Entry {
     bool busy = false;
     int failures = 0;
-    env::WallTime not_before{};
+    env::SteadyTime not_before{};
     std::string trouble;
   };
   env::Task<void> carry_out(AssignmentChange put);

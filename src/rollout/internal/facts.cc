@@ -54,6 +54,7 @@ Facts RolloutFacts::of_rollout(const store::Snapshot& snapshot, const Rollout& r
         const auto [owner, fresh] = owners.try_emplace(endpoint.owner);
         if (fresh) owner->second = touch_of(endpoint.owner);
         known.connected = known.connected && owner->second.in_touch;
+        known.held_up = owner->second.held_up;
         known.current = owner->second.current;
       }
       puts.tell(endpoint.id, known);
@@ -68,6 +69,7 @@ RolloutFacts::Touch RolloutFacts::touch_of(const std::string& owner) const {
   const auto read = manager::ReadFrom::collections({std::string(kEndpointObjects)});
   for (const manager::OwnerFreshness& freshness : manager_.freshness({owner}, read)) {
     out.in_touch = out.in_touch || freshness.in_touch;
+    if (!freshness.held_up_in.empty()) out.held_up = freshness.reason;
     out.current =
         out.current || (freshness.in_touch && freshness.age_seconds <= freshness.resolution_seconds);
   }

@@ -30,6 +30,7 @@ class RolloutFacts {
   /// With the Endpoint objects of an owner.
   struct Touch {
     bool in_touch = false, current = false;
+    std::string held_up;
   };
   Touch touch_of(const std::string& owner) const;
   EndpointFacts read(const store::Snapshot& snapshot, const EndpointProgress& endpoint);

@@ -80,6 +80,7 @@ size_t RolloutStepper::under_way() const {
 
 std::string RolloutStepper::trouble_of(const EndpointFacts& facts) {
   if (!facts.exists) return "its Endpoint object is gone";
+  if (!facts.held_up.empty()) return facts.held_up;
   if (!facts.connected) return "it is not connected";
   if (!facts.current) return "what its owner has of it is not known now";
   if (!facts.errors.empty()) return facts.errors.front();
