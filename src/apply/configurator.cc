@@ -287,6 +287,7 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
   out.state = state_word(**planned, state, given_.manager.active());
   out.configured_by = state.configured_by;
   out.next_attempt = state.next_attempt;
+  if (executor_) out.progress = executor_->progress(endpoint);
   if (out.configured_by.empty())
     out.configured_by = given_.manager.endpoint_state(endpoint)->configured_by.value_or("");
   co_return out;

@@ -1,6 +1,7 @@
 // Keeps the plan of every own Endpoint object current, and carries plans out.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,6 +32,14 @@ struct Dependencies {
   size_t apply_concurrency = 32;                     // endpoints at once
 };
 
+/// How far a plan that is being carried out has come.
+struct ApplyProgress {
+  size_t done = 0;   // actions carried out since there was something to do
+  size_t total = 0;  // those, and what is left
+  /// Of this manager's lease; 0 while it has none.
+  std::chrono::seconds lease_left{0};
+};
+
 /// What stands beside an endpoint's plan.
 struct Explained {
   plan::Plan plan;
@@ -40,6 +49,7 @@ struct Explained {
   /// idle | waiting | applying | stopped | disabled | not connected | not managing
   std::string state;
   std::string next_attempt;  // RFC 3339, when stopped
+  ApplyProgress progress;
 };
 
 /// Thread-safe. Works while the manager is active.

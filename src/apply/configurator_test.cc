@@ -127,6 +127,7 @@ class FakeExecutor final : public PlanExecutor {
     const Lock lock(mutex_);
     return state_;
   }
+  ApplyProgress progress(const std::string&) const override { return {2, 9, std::chrono::seconds(41)}; }
   bool same_secret(const std::string&, const std::string&, const json::value&,
                    const json::value&) const override {
     return true;
@@ -365,6 +366,9 @@ TEST_F(ConfiguratorTest, HowItGoesIsWritten) {
   EXPECT_EQ(explained->state, "stopped");
   EXPECT_EQ(explained->configured_by, "M");
   EXPECT_EQ(explained->next_attempt, "soon");
+  EXPECT_EQ(explained->progress.done, 2U);
+  EXPECT_EQ(explained->progress.total, 9U);
+  EXPECT_EQ(explained->progress.lease_left.count(), 41);
   EXPECT_EQ(configurator_->statistics().actions_done, 7u);
   EXPECT_EQ(configurator_->statistics().with_actions, 1u);
 }

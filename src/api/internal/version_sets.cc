@@ -32,6 +32,12 @@ json::object plan_json(const std::string& endpoint, const apply::Explained& expl
   out["State"] = explained.state;
   out["ConfiguredBy"] = explained.configured_by;
   out["NextAttempt"] = explained.next_attempt;
+  const apply::ApplyProgress& progress = explained.progress;
+  if (progress.total > 0) {
+    out["Done"] = progress.done;
+    out["Total"] = progress.total;
+  }
+  if (progress.lease_left.count() > 0) out["LeaseSeconds"] = progress.lease_left.count();
   out["Actions"] = std::move(actions);
   out["Deletions"] = std::move(deletions);
   out["Problems"] = to_array(explained.plan.problems);

@@ -65,6 +65,13 @@ bool holds(const Plan& plan, const Action& action) {
   });
 }
 
+/// Actions that were not carried out yet.
+size_t actions_left(const Offer& offer, const PassMemory& memory) {
+  if (!offer.plan) return 0;
+  return static_cast<size_t>(std::ranges::count_if(
+      offer.plan->actions, [&](const Action& action) { return !memory.done(action.key()); }));
+}
+
 }  // namespace
 
 /// One endpoint. `memory` and `lease_error` belong to its worker; everything else to Applier::mutex_.
@@ -85,6 +92,7 @@ struct Applier::Entry {
   bool left_lease = false;  // see Situation
   uint64_t holding = 0;     // grows whenever the lease is taken or lost: which renewal is the right one
   ApplyState state;
+  size_t done = 0, left = 0;  // actions since the worker began, and before it is done
   /// Files that a look found equal, (path, SHA-256), while the endpoint listed `seen_under`, as it still
   /// does.
   std::set<std::pair<std::string, std::string>> seen;
@@ -158,6 +166,18 @@ ApplyState Applier::state(const std::string& endpoint) const {
   return found == entries_.end() ? ApplyState{} : found->second->state;
 }
 
+ApplyProgress Applier::progress(const std::string& endpoint) const {
+  const env::SteadyTime asked = now();
+  Lock lock(mutex_);
+  const auto found = entries_.find(endpoint);
+  if (found == entries_.end() || !found->second->working) return {};
+  const Entry& entry = *found->second;
+  ApplyProgress out{entry.done, entry.done + entry.left};
+  if (entry.lease.held && entry.lease.until > asked)
+    out.lease_left = std::chrono::ceil<std::chrono::seconds>(entry.lease.until - asked);
+  return out;
+}
+
 bool Applier::same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,
                           const json::value& shown) const {
   return memory_.same_secret(endpoint, place, wanted, shown);
@@ -207,6 +227,7 @@ bool Applier::rest(const EntryPtr& entry, uint64_t seen) {
   // An offer is made before its call to wake us.
   if (entry->news || entry->wake.version() != seen) return false;
   entry->working = false;
+  entry->done = entry->left = 0;
   entry->lease.other.clear();
   if (entry->withdrawn) entries_.erase(entry->endpoint);
   return true;
@@ -279,6 +300,7 @@ void Applier::publish(const EntryPtr& entry, std::string_view state) {
   const auto& resume = entry->memory.resume_at();
   {
     Lock lock(mutex_);
+    entry->left = actions_left(entry->offer, entry->memory);
     const LeaseView& lease = entry->lease;
     fresh.configured_by = lease.held ? parts_.own_id : lease.other;
     if (!lease.held && !lease.other.empty()) fresh.errors.push_back("configured by " + lease.other);
@@ -351,6 +373,11 @@ void Applier::record(const EntryPtr& entry, const Action& action, const Result<E
   if (result) {
     entry->memory.succeeded(key, *result == Effect::kChanged, now());
     entry->memory.reached();
+    {
+      Lock lock(mutex_);
+      ++entry->done;
+      entry->left = actions_left(entry->offer, entry->memory);
+    }
     // What is remembered of secrets changes the plan, and no report of the endpoint tells of it.
     if (parts_.news) parts_.news(entry->endpoint);
     if (*result == Effect::kNone) return kApplyLog.debug("nothing to do {}", what);

@@ -40,6 +40,7 @@ class Applier final : public PlanExecutor {
   void offer(Offer offer) override;
   void withdraw(const std::string& endpoint) override;
   ApplyState state(const std::string& endpoint) const override;
+  ApplyProgress progress(const std::string& endpoint) const override;
   bool same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,
                    const json::value& shown) const override;
   bool seen_there(const std::string& endpoint, const std::string& path, const std::string& sha256,

@@ -43,6 +43,10 @@ class ApplyingWorld {
     Lock lock(mutex_);
     return applier_->state("E");
   }
+  ApplyProgress progress() const {
+    Lock lock(mutex_);
+    return applier_->progress("E");
+  }
   PlanExecutor::Counts counts() const {
     Lock lock(mutex_);
     return applier_->counts();
@@ -412,11 +416,15 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
                                                    ": expected sha256 x, the file has y"));
   EXPECT_TRUE(eventually([&] { return !world.state().next_attempt.empty(); }));
   EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
+  EXPECT_EQ(world.progress().done, 1U);
+  EXPECT_EQ(world.progress().total, 2U);
   world.wish([](versionset::VersionSet& set) { set.components[0].version = "v2.0.0"; });
   world.replan();
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().components["pack0"].second, "v2.0.0");
   EXPECT_TRUE(world.state().errors.empty());
+  EXPECT_TRUE(eventually([&] { return world.progress().total == 0; })) << "nothing is under way";
+  EXPECT_EQ(world.progress().lease_left.count(), 0);
 }
 
 TEST(Applying, WhatNobodyWantsAnyMoreIsNotWaitedFor) {
@@ -425,6 +433,9 @@ TEST(Applying, WhatNobodyWantsAnyMoreIsNotWaitedFor) {
   world.artifacts().endless = {"http://m/files/rebar-catalog/pack0/v1.0.0.json"};
   world.follow();
   ASSERT_TRUE(eventually([&] { return world.artifacts().asked == 1; }));
+  EXPECT_EQ(world.progress().done, 0U);
+  EXPECT_EQ(world.progress().total, 1U);
+  EXPECT_GT(world.progress().lease_left.count(), 0);
   world.replan();
   world.wish([](versionset::VersionSet& set) { set.prefs = {{"defaultStage", "discover"}}; });
   world.replan();

@@ -48,6 +48,8 @@ class PlanExecutor {
   /// The Endpoint object is gone, or no plan is made for it any more.
   virtual void withdraw(const std::string& endpoint) = 0;
   virtual ApplyState state(const std::string& endpoint) const = 0;
+  /// Nobody is told when it changes.
+  virtual ApplyProgress progress(const std::string& endpoint) const = 0;
 
   /// PlanInputs::same_secret: what was sealed for the endpoint is known only to who sealed it.
   virtual bool same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,

@@ -108,6 +108,8 @@ void print_plan(Invocation& call, const json::value& plan) {
                              is_set(plan, "Apply") ? "with" : "without"));
   if (const std::string by = text_member(plan, "ConfiguredBy"); !by.empty())
     out << escaped(", configured by " + by);
+  if (const uint64_t total = number_of(plan, "Total"); total > 0)
+    out << fmt::format(", {} of {} done", number_of(plan, "Done"), total);
   if (const std::string next = text_member(plan, "NextAttempt"); !next.empty())
     out << escaped(", next attempt " + next);
   out << "\n" << escaped("version sets: " + comma_list(plan, "VersionSets")) << "\n";

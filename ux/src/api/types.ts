@@ -237,6 +237,12 @@ export interface EndpointPlan {
   ConfiguredBy: string;
   /** when a stopped pass begins again */
   NextAttempt: string;
+  /** actions carried out since there was something to do */
+  Done?: number;
+  /** Done, and what is left to do */
+  Total?: number;
+  /** what is left of this manager's lease; it is renewed while work is under way */
+  LeaseSeconds?: number;
   Actions: PlanLine[];
   Deletions: PlanLine[];
   /** nothing is deleted while there are any */
