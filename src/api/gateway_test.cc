@@ -272,6 +272,26 @@ TEST_F(ConsensusRoutes, WhoIsLeftBehindIsTold) {
   EXPECT_NE(behind.find("nobody can take over"), std::string::npos);
 }
 
+/// Five members of whom two have no vote outlive one, not two.
+TEST_F(ConsensusRoutes, WhoHasNoVoteYetIsTold) {
+  cluster::ClusterView& shown = fixture_.cluster.shown;
+  shown.enrolled = true;
+  shown.active_id = "one";
+  for (const char* id : {"one", "two", "three", "four", "five"}) {
+    cluster::NodeView& node = shown.nodes.emplace_back();
+    node.id = id;
+    node.voter = true;
+  }
+  EXPECT_EQ(fixture_.call("GET", "/api/v3/info").body.find("vote"), std::string::npos);
+  shown.nodes[3].voter = shown.nodes[4].voter = false;
+  const std::string two = fixture_.call("GET", "/api/v3/info").body;
+  EXPECT_NE(two.find("2 of the cluster's 5 members have no vote yet"), std::string::npos) << two;
+  shown.nodes[3].voter = true;
+  const std::string one = fixture_.call("GET", "/api/v3/info").body;
+  EXPECT_NE(one.find("1 of the cluster's 5 members have no vote yet"), std::string::npos) << one;
+  EXPECT_NE(one.find("4 members have a vote: when they are split"), std::string::npos) << one;
+}
+
 TEST_F(ConsensusRoutes, AskTheCluster) {
   fixture_.cluster.safe = true;
   EXPECT_EQ(fixture_.call("POST", "/api/v3/system/consensus/failOverSafe?waitFor=1s").body, "true");

@@ -32,21 +32,45 @@ TEST(PackedRefs, TakeLittleMoreThanTheKeys) {
 
 TEST(MemoryBudget, IsSharedUntilItIsGivenBack) {
   MemoryBudget budget(100);
-  std::optional<MemoryBudget::Share> first = budget.take(60);
+  std::optional<MemoryBudget::Share> first = budget.take(60, "");
   ASSERT_TRUE(first);
-  EXPECT_FALSE(budget.take(50));
-  std::optional<MemoryBudget::Share> second = budget.take(40);
+  EXPECT_FALSE(budget.take(50, ""));
+  std::optional<MemoryBudget::Share> second = budget.take(40, "");
   EXPECT_TRUE(second);
-  EXPECT_FALSE(budget.take(1));
+  EXPECT_FALSE(budget.take(1, ""));
   first.reset();
-  EXPECT_TRUE(budget.take(60));
+  EXPECT_TRUE(budget.take(60, ""));
 }
 
 TEST(MemoryBudget, OneAloneMayBeLarger) {
   MemoryBudget budget(100);
-  const std::optional<MemoryBudget::Share> large = budget.take(1000);
+  const std::optional<MemoryBudget::Share> large = budget.take(1000, "");
   ASSERT_TRUE(large);
-  EXPECT_FALSE(budget.take(1));
+  EXPECT_FALSE(budget.take(1, ""));
+}
+
+TEST(MemoryBudget, OneCallerLeavesRoomForOthers) {
+  MemoryBudget budget(100);
+  std::optional<MemoryBudget::Share> first = budget.take(30, "user:a");
+  std::optional<MemoryBudget::Share> second = budget.take(20, "user:a");
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(budget.take(1, "user:a"));
+  std::optional<MemoryBudget::Share> other = budget.take(50, "user:b");
+  EXPECT_TRUE(other);
+  EXPECT_FALSE(budget.take(1, "user:c")) << "none is left";
+  std::optional<MemoryBudget::Share> moved(std::move(*first));
+  first.reset();
+  EXPECT_FALSE(budget.take(1, "user:a")) << "it was given to another";
+  moved.reset();
+  EXPECT_TRUE(budget.take(30, "user:a"));
+}
+
+TEST(MemoryBudget, OneShareAloneMayBeLargerThanACallersPart) {
+  MemoryBudget budget(100);
+  std::optional<MemoryBudget::Share> large = budget.take(90, "user:a");
+  ASSERT_TRUE(large);
+  EXPECT_FALSE(budget.take(1, "user:a"));
+  EXPECT_TRUE(budget.take(10, "user:b"));
 }
 
 constexpr size_t kMegabyte = size_t{1} << 20;
@@ -54,7 +78,7 @@ constexpr size_t kMegabyte = size_t{1} << 20;
 struct HeldBodies : ::testing::Test {
   Result<std::string> read(size_t bytes, HeldShares& held) {
     const net::BodySourcePtr body = net::body_from_string(std::string(bytes, 'x'));
-    return env::run(runtime, [&] { return read_held(*body, 40 * kMegabyte, budget, held); });
+    return env::run(runtime, [&] { return read_held(*body, 40 * kMegabyte, budget, "", held); });
   }
   static net::Response answer(size_t bytes) {
     net::Response response;
@@ -81,15 +105,31 @@ TEST_F(HeldBodies, LargeRequestsAreReadAsFarAsThereIsRoom) {
   EXPECT_EQ(read(41 * kMegabyte, third).error().code, ErrorCode::kTooLarge);
 }
 
+TEST_F(HeldBodies, OneCallerLeavesRoomForOthers) {
+  const auto read_as = [&](const std::string& caller, HeldShares& held) {
+    const net::BodySourcePtr body = net::body_from_string(std::string(8 * kMegabyte, 'x'));
+    return env::run(runtime, [&] { return read_held(*body, 40 * kMegabyte, budget, caller, held); });
+  };
+  HeldShares first, second, other;
+  EXPECT_TRUE(read_as("user:a", first));
+  EXPECT_EQ(read_as("user:a", second).error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(read_as("user:b", other));
+  net::Response one = answer(8 * kMegabyte), two = answer(8 * kMegabyte), three = answer(8 * kMegabyte);
+  MemoryBudget answers{20 * kMegabyte};
+  EXPECT_TRUE(hold_answer(one, answers, "user:a"));
+  EXPECT_FALSE(hold_answer(two, answers, "user:a"));
+  EXPECT_TRUE(hold_answer(three, answers, "user:b"));
+}
+
 TEST_F(HeldBodies, LargeAnswersHaveRoomUntilTheyWereSent) {
   net::Response first = answer(15 * kMegabyte), second = answer(15 * kMegabyte), small = answer(kMegabyte);
-  ASSERT_TRUE(hold_answer(first, budget));
+  ASSERT_TRUE(hold_answer(first, budget, ""));
   EXPECT_EQ(std::get<net::BodySourcePtr>(first.body)->size(), 15 * kMegabyte);
-  EXPECT_EQ(hold_answer(second, budget).error().code, ErrorCode::kUnavailable);
-  ASSERT_TRUE(hold_answer(small, budget));
+  EXPECT_EQ(hold_answer(second, budget, "").error().code, ErrorCode::kUnavailable);
+  ASSERT_TRUE(hold_answer(small, budget, ""));
   EXPECT_TRUE(std::holds_alternative<std::string>(small.body));
   first = net::Response();
-  EXPECT_TRUE(hold_answer(second, budget));
+  EXPECT_TRUE(hold_answer(second, budget, ""));
 }
 
 }  // namespace

@@ -254,6 +254,18 @@ def test_a_program_takes_no_hidden_ones_place(chain, unseen, kept):  # noqa: F81
     assert expect(200, leaf.call("GET", f"plugin_providers/{provider.key}/binary")).content == before
 
 
+def test_a_program_belongs_to_the_tenant_of_its_sender(chain, unseen):  # noqa: F811
+    leaf, mine, others = chain[0], unseen[0].hidden, Unseen(chain[0]).hidden
+    made = name()
+    for version in ("v1.0.0", "v2.0.0"):
+        expect(201, mine.call("POST", f"plugin_providers/{made}?replaceWritable=true", shell(definition(made, Version=version))))
+        assert expect(200, mine.call("GET", f"plugin_providers/{made}")).json()["Version"] == version
+    expect(404, others.call("GET", f"plugin_providers/{made}"))
+    expect(404, others.call("DELETE", f"plugin_providers/{made}"))
+    expect(200, mine.call("DELETE", f"plugin_providers/{made}"))
+    expect(404, leaf.call("GET", f"plugin_providers/{made}"))
+
+
 @pytest.mark.parametrize("way", ["", "/LA"])
 def test_what_is_named_in_a_body_may_not_be_seen_either(chain, kept, way):  # noqa: F811
     # A machine without work would be answered by 204, were it found.

@@ -114,7 +114,7 @@ env::Task<Result<void>> check_forwarded_references(Call& call, net::BodySourcePt
   });
   if (members.empty()) co_return Result<void>{};
   Result<std::string> text = co_await read_held(*call.request.body, call.services.limits.body_bytes,
-                                                call.services.requests, call.held);
+                                                call.services.requests, caller_of(call).name, call.held);
   if (!text) co_return text.error();
   Result<void> fine;
   if (text->size() > LargeWork::kLarge) {

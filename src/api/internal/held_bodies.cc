@@ -28,7 +28,7 @@ class CountedBody final : public net::BodySource {
 }  // namespace
 
 env::Task<Result<std::string>> read_held(net::BodySource& source, uint64_t limit, MemoryBudget& budget,
-                                         HeldShares& held) {
+                                         std::string caller, HeldShares& held) {
   const Error too_large(ErrorCode::kTooLarge, fmt::format("body is larger than {} bytes", limit));
   const std::optional<uint64_t> size = source.size();
   if (size && *size > limit) co_return too_large;
@@ -40,7 +40,7 @@ env::Task<Result<std::string>> read_held(net::BodySource& source, uint64_t limit
     if (piece->empty()) break;
     if (piece->size() > limit - text.size()) co_return too_large;
     while (text.size() + piece->size() > room) {
-      std::optional<MemoryBudget::Share> share = budget.take(kStep);
+      std::optional<MemoryBudget::Share> share = budget.take(kStep, caller);
       if (!share) co_return no_room("requests are sent");
       held.push_back(std::move(*share));
       room += kStep;
@@ -50,10 +50,10 @@ env::Task<Result<std::string>> read_held(net::BodySource& source, uint64_t limit
   co_return text;
 }
 
-Result<void> hold_answer(net::Response& response, MemoryBudget& budget) {
+Result<void> hold_answer(net::Response& response, MemoryBudget& budget, const std::string& caller) {
   std::string* const text = std::get_if<std::string>(&response.body);
   if (text == nullptr || text->size() <= kUncounted) return {};
-  std::optional<MemoryBudget::Share> share = budget.take(text->size());
+  std::optional<MemoryBudget::Share> share = budget.take(text->size(), caller);
   if (!share) return no_room("answers are taken");
   response.body = std::make_unique<CountedBody>(net::body_from_string(std::move(*text)), std::move(*share));
   return {};

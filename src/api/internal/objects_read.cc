@@ -216,7 +216,7 @@ std::unique_ptr<ListBody> list_body(const Call& call, const View& view,
 
 /// A list that is sent in pieces remembers what it is to show for as long as the client takes.
 Result<net::BodySourcePtr> streamed_list(const Call& call, std::unique_ptr<ListBody> body) {
-  std::optional<MemoryBudget::Share> share = call.services.lists.take(body->memory());
+  std::optional<MemoryBudget::Share> share = call.services.lists.take(body->memory(), caller_of(call).name);
   if (!share)
     return Error(ErrorCode::kUnavailable, "Too many long lists are being sent; try again, or ask for less");
   body->hold(std::move(*share));

@@ -9,6 +9,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/secure_upgrade.h"
 #include "files/file_body.h"
+#include "objects/tenants.h"
 #include "plugins/providers.h"
 
 namespace mullion::api {
@@ -49,6 +50,9 @@ env::Task<Result<net::Response>> upload_provider(Call& call) {
       call.requested_id(), *call.request.body, call.services.limits.upload_bytes,
       call.flag("replaceWritable"), call.principal.audit_name());
   if (!upload) co_return upload.error();
+  Result<void> joined = co_await objects::join_own_tenant_now(call.services, call.principal, provider_type(),
+                                                              std::string(store::kOwn), upload->name);
+  if (!joined) co_return joined.error();
   Result<void> sealed = co_await seal_clear_values(call.services);
   if (!sealed) co_return sealed.error();
   // The plugin of AutoStart can be used when the upload is answered.
