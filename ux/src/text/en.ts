@@ -144,6 +144,23 @@ export const en = {
     unknown: 'It may have been carried out.',
     look: 'Look at it now',
   },
+  ask: {
+    button: 'Ask sites now',
+    title: 'Asked at the sites, now',
+    hint: (what: string) => `Each site is asked for its own ${what} with the filters of this list. It changes nothing: the list goes on showing the copies, which follow by themselves once a site is in touch again.`,
+    begun: (sites: number) => `${counted(sites, 'site')} asked:`,
+    progress: 'Sites that were asked',
+    answers: 'Answers of the sites',
+    counted: (most: number) => `More than ${number(most)}: only their number was compared.`,
+    left: (sites: number) => `${counted(sites, 'site')} with old copies ${sites === 1 ? 'was' : 'were'} not asked yet.`,
+    summary: (answered: number, differ: number, silent: number, stopped: number) =>
+      [
+        `${counted(answered, 'site')} answered`,
+        ...(answered > 0 ? [differ > 0 ? `${number(differ)} with other than what is shown here` : 'with what is shown here'] : []),
+        ...(silent > 0 ? [`${number(silent)} did not`] : []),
+        ...(stopped > 0 ? [`${number(stopped)} not asked to the end: stopped`] : []),
+      ].join(', ') + '.',
+  },
   rights: {
     why: 'Why can’t I?',
     needed: (claim: string) => `Needed: ${claim}`,

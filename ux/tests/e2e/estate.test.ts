@@ -219,6 +219,40 @@ test('what is shown of an endpoint is compared with what it has, over two hops a
   expect(faults).toEqual([]);
 });
 
+test('sites whose copies are old are asked themselves: what they have stands beside what is shown, which stays as it is', async () => {
+  await joinA();
+  const { page, context, faults } = await openTab(browser, m1, { ownWorker: true });
+  // As if nothing had been heard of two sites for a while, and the copy of A were behind.
+  await context.route(/\/api\/v3\/machines\?/, async (route) => {
+    const asked = new URL(route.request().url());
+    if (asked.pathname !== '/api/v3/machines') return route.fallback();
+    const answer = await route.fetch();
+    const ofA = asked.searchParams.get('Endpoint') === 'Eq(A)' && asked.searchParams.has('slim');
+    const rows = ofA ? ((await answer.json()) as Record<string, unknown>[]) : [];
+    await route.fulfill({
+      response: answer,
+      headers: { ...answer.headers(), 'x-mullion-stale': 'A;age=720, C;age=30', ...(ofA ? { 'x-drp-list-filter-count': String(rows.length - 1) } : {}) },
+      ...(ofA ? { body: JSON.stringify(rows.slice(1).map((row, at) => (at === 0 ? { ...row, Description: 'as it was' } : row))) } : {}),
+    });
+  });
+  await login(page, m1, 'machines?sort=Name');
+  await page.getByRole('button', { name: 'Ask sites now' }).press('Enter');
+  const drawer = page.getByRole('dialog', { name: 'Asked at the sites, now' });
+  await drawer.getByRole('status').filter({ hasText: '2 sites answered, 1 with other than what is shown here.' }).waitFor();
+  await drawer.getByRole('row', { name: /^C equal at .* 8 8 30 s old$/ }).waitFor();
+  const ofA = drawer.getByRole('row', { name: /^A / });
+  expect(await ofA.innerText()).toMatch(/differs at [\s\S]*Only there: \S+[\s\S]*Changed: web-a-[\s\S]*in Description[\s\S]*12\s+11[\s\S]*12 min old/);
+  expect(await axe(page)).toEqual([]);
+  await drawer.getByRole('button', { name: 'Ask again' }).press('Enter');
+  await drawer.getByRole('status').filter({ hasText: '2 sites answered' }).waitFor();
+  expect(await drawer.getByRole('button', { name: 'Ask again' }).evaluate((button) => button === document.activeElement)).toBe(true);
+  await type(page, 'Escape');
+  expect(await page.getByRole('button', { name: 'Ask sites now' }).evaluate((button) => button === document.activeElement)).toBe(true);
+  expect(await page.getByRole('grid').getAttribute('aria-rowcount')).toBe('21');
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 /** Joined here, whether or not the test that joins it ran before. */
 async function joinA(): Promise<void> {
   if ((await m1.call('GET', 'endpoints/A')).status === 404) {
@@ -255,6 +289,11 @@ test('a manager is lost and comes back: one notice, one line, its sites are stal
   await page.getByText(/R2 is dark; 1 below/).first().waitFor();
   await page.getByRole('grid').focus();
   await type(page, 'r');
+  await page.getByRole('button', { name: 'Ask sites now' }).press('Enter', { timeout: 25_000 });
+  await page.getByRole('status').filter({ hasText: '0 sites answered, 2 did not.' }).waitFor();
+  await page.getByRole('row', { name: /^C no answer .*R2/ }).waitFor();
+  expect(await axe(page)).toEqual([]);
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).press('Enter');
   await page.getByRole('button', { name: 'Show fresh only' }).click({ timeout: 25_000 });
   await until('only in the address', async () => page.url().includes('_max=15s'));
   await page.getByText(/Not shown, because older than 15s/).waitFor({ timeout: 30_000 });

@@ -12,6 +12,8 @@ const MOST_OWNERS = 300;
 
 export class FreshOnly {
   owners = $state.raw<string[]>([]);
+  /** of all that are not in touch: seconds */
+  ages = $state.raw<Readonly<Record<string, number>>>({});
   /** how many objects are left out; undefined until they are counted */
   hidden = $state<number | undefined>(undefined);
 
@@ -39,8 +41,10 @@ export class FreshOnly {
     const ask = async (): Promise<void> => {
       if (document.hidden || session.state !== 'open') return;
       const answer = await api.request('HEAD', prefix, { query: [...asked, ['limit', '1']] });
-      const owners = tooOld(freshnessOf(answer.headers).stale, most);
+      const { stale } = freshnessOf(answer.headers);
+      const owners = tooOld(stale, most);
       if (left) return;
+      this.ages = stale;
       if (owners.join() !== this.owners.join()) this.owners = owners;
       const hidden = owners.length === 0 ? 0 : await api.count(prefix, [...asked, ['Endpoint', `In(${owners.slice(0, MOST_OWNERS).join(',')})`]]);
       if (!left) this.hidden = hidden;
