@@ -93,6 +93,20 @@ test('sides are compared word by word; a line is ignored by a key, or says why i
   await unfolded.first().focus();
   await press(page, 'e');
   await until('the line of the focus is folded', async () => (await unfolded.count()) === (await page.locator('tr[data-line]').count()) - 1);
+  // Who configures it says for how long yet; the endpoint itself is asked.
+  const edge = estate.sites.find(({ id }) => id === 'edge-3')!;
+  expect((await edge.call('POST', 'configuration_lease', { holder: 'm2', seconds: 60 })).status).toBe(200);
+  await context.route(/\/endpoints\/edge-3\/plan/, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: JSON.stringify({ ...((await answer.json()) as object), State: 'applying', ConfiguredBy: 'm2' }) });
+  });
+  await go(page, 'endpoints/edge-3?_tab=sets');
+  await go(page, 'endpoints/edge-3?_tab=plan');
+  await page.getByText('being applied by m2').waitFor();
+  await page.getByText(/The lease of m2 lasts \d+ s unless it is renewed\./).waitFor();
+  await page.getByText(/\d+ lines? left: what is done is not listed any more\./).waitFor();
+  expect(await axe(page)).toEqual([]);
+  await edge.call('DELETE', 'configuration_lease?holder=m2');
   await go(page, 'catalog/net-base?_version=v1.1.0&_with=v1.0.0');
   await page.getByRole('button', { name: /of profiles\/net-base-defaults$/ }).press('Enter');
   await page.locator('del', { hasText: 'v1.0.0' }).waitFor();

@@ -1,7 +1,7 @@
 /** A plan of an endpoint in words. */
 import type { EndpointPlan } from '../../api/types';
 import type { StateKind } from '../../parts/state';
-import { bytes, counted, number } from '../../text/en';
+import { bytes, counted, duration, number } from '../../text/en';
 
 /** What the plan comes to, and why nothing happens when nothing does. */
 export function planStory(plan: EndpointPlan): { title: string; kind: StateKind; word: string; why: string } {
@@ -13,7 +13,7 @@ export function planStory(plan: EndpointPlan): { title: string; kind: StateKind;
   const by = plan.ConfiguredBy ? ` by ${plan.ConfiguredBy}` : '';
   const problems = plan.Problems.length;
   switch (plan.State) {
-    case 'applying': return { title, kind: 'working', word: `being applied${by}`, why: '' };
+    case 'applying': return { title, kind: 'working', word: `being applied${by}`, why: actions + deletions > 0 ? `${counted(actions + deletions, 'line')} left: what is done is not listed any more.` : '' };
     case 'waiting': return { title, kind: 'waiting', word: 'waits for its turn', why: `Others are configured first${by ? `; configured${by}` : ''}.` };
     case 'stopped': return { title, kind: 'failed', word: 'stopped', why: `${problems > 0 ? `${number(problems)} failed` : 'An action failed'}${next}.` };
     case 'disabled': return { title, kind: 'off', word: 'not managed', why: 'VersionSetsDisabled is set: no plan is made or applied.' };
@@ -24,4 +24,17 @@ export function planStory(plan: EndpointPlan): { title: string; kind: StateKind;
   if (!plan.Apply) return { title, kind: 'paused', word: 'not applied', why: 'Apply is off, at the endpoint or at one of its sets: this is only what would be done.' };
   if (plan.ConfiguredBy && plan.State !== 'idle') return { title, kind: 'waiting', word: plan.State, why: `Configured by ${plan.ConfiguredBy}.` };
   return { title, kind: 'waiting', word: 'about to begin', why: problems > 0 ? 'Problems stand in the way of some of it.' : '' };
+}
+
+/** What an endpoint says of the right to configure it. */
+export interface LeaseAnswer {
+  holder: string;
+  seconds: number;
+}
+
+/** `since`: seconds since it was told. */
+export function leaseWords(lease: LeaseAnswer, since: number): string {
+  if (!lease.holder) return 'Nobody holds the lease to configure it.';
+  const left = Math.ceil(lease.seconds - Math.max(0, since));
+  return left > 0 ? `The lease of ${lease.holder} lasts ${duration(left)} unless it is renewed.` : `The lease of ${lease.holder} has run out, or was renewed just now.`;
 }
