@@ -137,6 +137,11 @@ class Session {
     return this.capabilities !== undefined && !may(this.capabilities.Claims ?? [], claim.scope, claim.action, claim.specific).yes;
   }
 
+  /** Whether lists of a collection are empty for want of a right: the server leaves out what somebody may not see. */
+  hides(prefix: string): boolean {
+    return this.lacks({ scope: prefix, action: 'list', specific: '' });
+  }
+
   mayUpdate(scope: string, specific: string): boolean {
     return mayUpdateSomething(this.capabilities?.Claims ?? [], scope, specific);
   }

@@ -236,6 +236,7 @@ test('sites whose copies are old are asked themselves: what they have stands bes
     });
   });
   await login(page, m1, 'machines?sort=Name');
+  await page.getByText('and 1 other are not in touch: what is shown of them, 20 of 20 machines, is up to 12 min old').waitFor();
   await page.getByRole('button', { name: 'Ask sites now' }).press('Enter');
   const drawer = page.getByRole('dialog', { name: 'Asked at the sites, now' });
   await drawer.getByRole('status').filter({ hasText: '2 sites answered, 1 with other than what is shown here.' }).waitFor();

@@ -5,7 +5,7 @@
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openTab, Server, startBrowser } from '../harness';
+import { axe, openTab, Server, startBrowser } from '../harness';
 import { addresses, furnish, go } from '../walk';
 
 let server: Server;
@@ -86,6 +86,30 @@ async function serverAllows(user: string, claim: string): Promise<boolean> {
   if (!asked) throw new Error(`tests/e2e/rights.test.ts does not know how to ask the server for: ${claim}`);
   return (await asked()) !== 403;
 }
+
+test('what somebody may not list is never told to be nothing', async () => {
+  await server.create('roles', { Name: 'r-nobody', Claims: [{ scope: 'info', action: 'get', specific: '*' }] });
+  await server.create('users', { Name: 'nobody', Roles: ['r-nobody'] });
+  await server.call('PUT', 'users/nobody/password', { Password: PASSWORD });
+  const { page, context, faults } = await openTab(browser, server);
+  await page.goto(`${server.url}/ux/`);
+  await page.getByLabel('User', { exact: true }).fill('nobody');
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.getByText('Nothing that you may see needs you.').waitFor();
+  await page.getByText('Not looked at, because you may not list them: jobs that failed, endpoints, rollouts, changes of many.').waitFor();
+  expect(await page.getByText('A new server').count()).toBe(0);
+  expect(await axe(page)).toEqual([]);
+  for (const [path, what] of [['failures', 'jobs'], ['endpoints', 'endpoints'], ['version-sets', 'version sets'], ['rollouts', 'rollouts'], ['catalog', 'catalog items'], ['machines', 'machines'], ['machines?Arch=arm64', 'machines'], ['bulk', 'changes of many']] as const) {
+    await go(page, path);
+    await page.getByRole('heading', { name: `You may not list ${what} here` }).waitFor();
+    expect(await axe(page), path).toEqual([]);
+  }
+  await page.getByRole('main').getByRole('button', { name: 'Why can’t I?' }).press('Enter');
+  await page.getByRole('dialog').getByText('list bulks').first().waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
 
 test('what is offered is allowed, what is allowed is offered, and everybody sees the same controls', async () => {
   const seen: Record<string, Map<string, Map<string, boolean>>> = {};

@@ -8,7 +8,7 @@ import { api, session } from '../../live/session.svelte';
 
 const ASK_MS = 10_000;
 /** owners whose names still fit into an address */
-const MOST_OWNERS = 300;
+export const MOST_OWNERS = 300;
 
 export class FreshOnly {
   owners = $state.raw<string[]>([]);

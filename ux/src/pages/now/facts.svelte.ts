@@ -29,7 +29,7 @@ export class NowFacts {
   since = $state.raw<Omit<SinceFacts, 'nodes'> | undefined>(undefined);
   before = $state.raw<Snapshot | undefined>(undefined);
   answered = $state(false);
-  /** when the newest answer came, ms of the wall clock */
+  /** when everything was answered last, ms of the wall clock */
   at = $state(0);
   refused = $state('');
 
@@ -80,7 +80,7 @@ export class NowFacts {
     this.refused = refusal ? String((refusal.reason as Error).message) : '';
     if (this.before) await this.askSince(this.before).catch(() => undefined);
     this.answered = true;
-    this.at = Date.now();
+    if (!refusal) this.at = Date.now();
     this.remember();
   }
 

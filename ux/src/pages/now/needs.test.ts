@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { arrange, causesOf, endpointOf, flatten } from '../../parts/endpoint';
-import { changesSince, checklist, needsOf, type Facts } from './needs';
+import { changesSince, checklist, needsOf, unseen, type Facts } from './needs';
 
 const made = (id: string, manager: string, status = 'Connected', more: Record<string, unknown> = {}) => endpointOf({ Id: id, Endpoint: manager, ConnectionStatus: status, DRPVersion: 'v2', ...more });
 const roots = arrange([made('R2', 'M1', 'Lost: timed out', { ConnectionSince: '2026-11-30T02:55:00Z' }), made('C', 'R2'), made('D', 'R2'), made('E', 'M1', 'Error: login refused'), made('A', 'M1', 'Connected', { VersionSets: ['s'], Errors: ['no item'] })], 'M1');
@@ -10,6 +10,11 @@ const clock = (time: string) => time.slice(11, 16);
 
 test('nothing is wrong, nothing is said', () => {
   expect(needsOf(NONE, clock)).toEqual([]);
+});
+
+test('what may not be listed is named: nothing of it is here, and nobody knows', () => {
+  expect(unseen(() => false)).toBeUndefined();
+  expect(unseen((prefix) => prefix !== 'endpoints')).toEqual({ prefix: 'jobs', text: 'Not looked at, because you may not list them: jobs that failed, rollouts, changes of many.' });
 });
 
 test('in the order of what it costs to ignore; one line a cause', () => {
