@@ -24,7 +24,7 @@ test('what a screen reader is told, as text in git', async () => {
     await go(page, path);
     await page.getByText(ready).first().waitFor();
     await settled(page);
-    const { expected, actual } = golden(name, (await page.locator('main').ariaSnapshot()).replace(/changed \S+ ago/g, 'changed N ago').replace(/Gte\([^)]*\)/g, 'Gte(TIME)').replace(/definition: \/.*/g, 'definition: PROGRAM').replace(/\n {4}- option "[a-z_]+"(?: \[selected\])?(?=\n)/g, '').replace(/v\d+\.\d+\.\d+\S*/g, 'VERSION').replace(/"Events a second: [^"]*"/g, '"Events a second"'));
+    const { expected, actual } = golden(name, (await page.locator('main').ariaSnapshot()).replace(/changed \S+ ago/g, 'changed N ago').replace(/Gte\([^)]*\)/g, 'Gte(TIME)').replace(/definition: \/.*/g, 'definition: PROGRAM').replace(/\n {4}- option "[a-z_]+"(?: \[selected\])?(?=\n)/g, '').replace(/v\d+\.\d+\.\d+\S*/g, 'VERSION').replace(/as of \d\d:\d\d:\d\d/g, 'as of TIME').replace(/"Events a second: [^"]*"/g, '"Events a second"'));
     expect(actual, name).toBe(expected);
   }
   await page.keyboard.press('?');

@@ -48,6 +48,23 @@ test('the cause stands first, a key narrows to it, the link says it, and a log i
   await context.close();
 });
 
+test('the list of jobs names machines; a site of another make is asked itself', async () => {
+  const { page, context, faults } = await openTab(browser, manager, { ownWorker: true });
+  await login(page, manager, 'jobs?State=failed&sort=StartTime');
+  await page.getByRole('link', { name: /^web-[cd]-\d+\.example\.org$/ }).first().waitFor();
+  await context.route(/\/api\/v3\/machines\?/, async (route) => {
+    if (new URL(route.request().url()).pathname !== '/api/v3/machines') return route.fallback();
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'x-mullion-stale': 'C;age=60' } });
+  });
+  await page.goto(`${manager.url}/ux/machines?Name=Re(-00)`);
+  await page.getByRole('button', { name: 'Ask sites now' }).press('Enter');
+  await page.getByRole('status').filter({ hasText: '1 site answered, with what is shown here.' }).waitFor();
+  await page.getByRole('row', { name: /^C equal at .* 10 10 60 s old$/ }).waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('the log is found in, and hostile lines are text', async () => {
   const job = ((await manager.call('GET', 'jobs?Endpoint=C&State=failed&limit=1')).body as Record<string, string>[])[0]!;
   const { page, context, faults } = await openTab(browser, manager);
