@@ -100,6 +100,10 @@ test('the tree by keyboard, and the order of sets with its effect before it is s
   expect(await page.locator('[role=row].cursor').getAttribute('aria-expanded')).toBe('false');
   await type(page, 'ArrowRight', 'ArrowRight');
   expect(await page.locator('[role=row].cursor').getAttribute('data-id')).toBe('C');
+  await type(page, '.');
+  await page.getByRole('menuitem', { name: 'Ask it now' }).press('Enter');
+  await page.getByText(/^C answered in \d+ (ms|s): /).first().waitFor();
+  await page.getByRole('treegrid').focus();
   await type(page, 'l');
   await page.getByText('The way to C').waitFor();
   expect(await page.getByRole('list', { name: 'Route' }).innerText()).toMatch(/you[\s\S]*M1[\s\S]*R2[\s\S]*C/);
@@ -315,6 +319,10 @@ test('a manager is lost and comes back: one notice, one line, its sites are stal
   await page.goto(`${m1.url}/ux/endpoints`);
   await page.getByRole('row', { name: /^C .*behind R2/ }).waitFor();
   await page.getByRole('button', { name: 'Waiting for 1: C' }).waitFor();
+  await page.getByRole('row', { name: /^C .*behind R2/ }).click({ position: { x: 400, y: 8 } });
+  await type(page, '.');
+  await page.getByRole('menuitem', { name: 'Ask it now' }).press('Enter');
+  await page.locator('.notices').getByText(/^C does not answer now\. .*R2/).waitFor();
   expect(await faultsFor(page)).toEqual([]);
   await r2.launch();
   await page.getByText('C is back: what was refused there can be done now.').waitFor({ timeout: 40_000 });

@@ -100,7 +100,7 @@ test('what somebody may not list is never told to be nothing', async () => {
   await page.getByText('Not looked at, because you may not list them: jobs that failed, endpoints, rollouts, changes of many.').waitFor();
   expect(await page.getByText('A new server').count()).toBe(0);
   expect(await axe(page)).toEqual([]);
-  for (const [path, what] of [['failures', 'jobs'], ['endpoints', 'endpoints'], ['version-sets', 'version sets'], ['rollouts', 'rollouts'], ['catalog', 'catalog items'], ['machines', 'machines'], ['machines?Arch=arm64', 'machines'], ['bulk', 'changes of many']] as const) {
+  for (const [path, what] of [['failures', 'jobs'], ['endpoints', 'endpoints'], ['version-sets', 'version sets'], ['rollouts', 'rollouts'], ['catalog', 'catalog items'], ['plan?sets=walk-set', 'endpoints'], ['machines', 'machines'], ['machines?Arch=arm64', 'machines'], ['bulk', 'changes of many']] as const) {
     await go(page, path);
     await page.getByRole('heading', { name: `You may not list ${what} here` }).waitFor();
     expect(await axe(page), path).toEqual([]);

@@ -1,8 +1,11 @@
 /** What can be done with an endpoint, wherever it is shown: one table of entries, and the writes behind them. */
 import { path } from '../../api/client';
+import { RequestError } from '../../api/errors';
 import { shellWord } from '../../api/filters';
 import type { Outcome } from '../../api/outcome';
 import { claimSentence } from '../../api/rights';
+import type { Info } from '../../api/types';
+import { announce, notice } from '../../live/notices.svelte';
 import { api, session } from '../../live/session.svelte';
 import { awaited } from '../../parts/awaited.svelte';
 import { changedCertificate, isReached, ownInterface, stateOf, type Endpoint } from '../../parts/endpoint';
@@ -10,7 +13,10 @@ import { estate } from '../../parts/estate.svelte';
 import type { MenuEntry } from '../../parts/Menu.svelte';
 import { pins } from '../../parts/pins.svelte';
 import { objectHref } from '../../router';
-import { writeTo } from '../generic/object.svelte';
+import { en } from '../../text/en';
+import { atOwner, writeTo } from '../generic/object.svelte';
+
+const ANSWER_MS = 10_000;
 
 export type Asked = 'accept' | 'remove';
 
@@ -47,6 +53,7 @@ export class EndpointActions {
       { label: 'Its own interface, in another tab', why: own ? '' : 'No address of it is known here', run: () => void window.open(own, '_blank', 'noopener,noreferrer') },
       { label: pins.has(id) ? 'Do not keep it at hand' : 'Keep it at hand', checked: pins.has(id), run: () => pins.toggle(id) },
       { label: awaited.has(id) ? 'Do not tell me when it is back' : 'Tell me when it is back', checked: awaited.has(id), why: out || awaited.has(id) ? '' : 'It is in touch', run: () => (awaited.has(id) ? awaited.forget(id) : awaited.add(id)) },
+      { label: 'Ask it now', run: () => void this.askNow(id, tab('route')) },
       { label: 'Route', keys: 'l', href: tab('route') },
       { label: 'Plan', href: tab('plan') },
       { label: 'Edit its sets', href: tab('sets') },
@@ -66,6 +73,21 @@ export class EndpointActions {
 
   close(): void {
     this.asked = undefined;
+  }
+
+  /** The endpoint itself, not what is known of it: whether it answers, and how long the whole way takes. */
+  private async askNow(id: string, route: string): Promise<void> {
+    const begun = performance.now();
+    const tell = (text: string, link?: { href: string; action: string }) => {
+      notice(text, link ? 'bad' : 'plain', link);
+      announce(text);
+    };
+    try {
+      const { version } = await api.get<Info>(atOwner(id, 'info'), [], AbortSignal.timeout(ANSWER_MS));
+      tell(en.ask.answered(id, performance.now() - begun, version));
+    } catch (failure) {
+      tell(en.ask.silent(id, failure instanceof RequestError ? failure.problem.messages.join(' ') : en.ask.late(ANSWER_MS / 1000)), { href: route, action: 'Route' });
+    }
   }
 
   async setApply(endpoint: Endpoint, on: boolean): Promise<Outcome> {

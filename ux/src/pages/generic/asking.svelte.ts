@@ -3,6 +3,7 @@ import { RequestError } from '../../api/errors';
 import type { Pairs } from '../../api/client';
 import type { Info } from '../../api/types';
 import { api } from '../../live/session.svelte';
+import { en } from '../../text/en';
 import { AT_ONCE, cannotAsk, compare, MOST_ROWS, questionHere, questionThere, WAIT_SECONDS, type Answer, type Asked, type Side } from './asking';
 import { atOwner } from './object.svelte';
 
@@ -61,7 +62,7 @@ export class Asking {
       return { kind: 'answered', comparison: compare(this.key, there, here), at };
     } catch (failure) {
       if (stopped.aborted) return { kind: 'stopped' };
-      if (own.signal.aborted) return { kind: 'silent', why: `No answer within ${WAIT_SECONDS} s.` };
+      if (own.signal.aborted) return { kind: 'silent', why: en.ask.late(WAIT_SECONDS) };
       return { kind: 'silent', why: failure instanceof RequestError ? failure.problem.messages.join(' ') : String(failure) };
     } finally {
       clearTimeout(timer);
