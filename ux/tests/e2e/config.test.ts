@@ -142,8 +142,13 @@ test('a fleet plan becomes a rollout, which is rehearsed, run and given back by 
   await page.getByLabel('Filter of the gate').fill('Endpoint=In($endpoints)&Available=false');
   await page.getByText('would hold now').waitFor();
   await page.getByLabel('apply them, also where Apply is off').uncheck();
+  // One that cannot be made is said on the page, and asked again there.
+  await page.route(/\/actions\/dryrun$/, (route) => route.fulfill({ status: 500, contentType: 'application/json', body: '{"Messages":["the plans could not be made"]}' }), { times: 1 });
   await page.getByRole('button', { name: 'Rehearse' }).click();
+  const unrehearsed = page.getByRole('alert').filter({ hasText: 'the plans could not be made' });
+  await unrehearsed.getByRole('button', { name: 'Ask again' }).press('Enter');
   await page.getByText('nothing forbids to start').first().waitFor();
+  await unrehearsed.waitFor({ state: 'detached' });
   await press(page, 'Control+Enter');
   await page.getByRole('heading', { level: 1, name: 'spring-1' }).waitFor();
   await page.getByRole('button', { name: 'Start…' }).focus();
@@ -226,6 +231,7 @@ test('an upload goes in pieces, goes on after a cut, and is compared by checksum
   const head = await manager.call('HEAD', 'files/big.bin');
   expect(head.headers['x-drp-sha256sum']).toBe(createHash('sha256').update(content).digest('hex'));
   await page.getByRole('button', { name: 'Delete big.bin' }).click();
+  await page.getByText('Nothing that is known here references it.').waitFor();
   await press(page, 'Tab', 'Enter');
   await until('it is gone', async () => (await manager.call('HEAD', 'files/big.bin')).status === 404);
   expect(faults).toEqual([]);
