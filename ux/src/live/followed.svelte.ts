@@ -7,7 +7,10 @@ import type { LiveEvent } from './protocol';
 export abstract class Followed<T> {
   rows = $state.raw<T[]>([]);
   problem = $state.raw<Problem | undefined>(undefined);
+  /** it was told once; when it is asked again in vain the old rows stay */
   answered = $state(false);
+  /** when, ms of this clock */
+  at = $state(0);
   private ends: (() => void)[] = [];
 
   /** `prefix`: the collection whose events say that the list is another one. */
@@ -26,10 +29,11 @@ export abstract class Followed<T> {
     try {
       this.rows = await this.load();
       this.problem = undefined;
+      this.answered = true;
+      this.at = Date.now();
     } catch (failure) {
       this.problem = failure instanceof RequestError ? failure.problem : ownProblem(failure);
     }
-    this.answered = true;
   }
 
   /** Throws RequestError. */

@@ -176,6 +176,7 @@ export const en = {
   problem: {
     again: 'Ask again',
     copy: 'Copy report',
+    asOf: (time: string) => `What is shown below is as it was at ${time}.`,
     reload: 'Reload this part',
     crashed: 'This part of the page failed',
     request: (id: string) => `Request ${id}`,

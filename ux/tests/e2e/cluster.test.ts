@@ -56,6 +56,24 @@ test('who may only read is offered no hand-over, and the server refuses it', asy
   await context.close();
 });
 
+test('while the members cannot be asked what was told stays, with its time, and nothing is offered by it', async () => {
+  const { page, context, faults } = await openTab(browser, members[0]!);
+  await login(page, members[0]!, 'cluster');
+  const remove = page.getByRole('button', { name: /^Remove member/ }).first();
+  await remove.waitFor();
+  await page.route(/\/api\/v3\/info$/, (route) => route.fulfill({ status: 503, contentType: 'application/json', body: '{"Messages":["no leader at present"]}' }));
+  await page.keyboard.press('r');
+  await page.getByRole('alert').getByText(/^What is shown below is as it was at \d\d:\d\d:\d\d\.$/).waitFor();
+  expect(await page.getByRole('button', { name: /^Remove member/ }).count()).toBe(3);
+  expect([await remove.getAttribute('aria-disabled'), await remove.getAttribute('title')]).toEqual(['true', 'The members cannot be asked now']);
+  expect(await faultsFor(page)).toEqual([]);
+  await page.unroute(/\/api\/v3\/info$/);
+  await page.keyboard.press('r');
+  await page.getByRole('alert').waitFor({ state: 'detached' });
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('the lead is handed over by keyboard, and the page tells who serves then', async () => {
   const { page, context, faults } = await openTab(browser, members[0]!);
   await login(page, members[0]!, 'cluster');
