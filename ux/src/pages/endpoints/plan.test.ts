@@ -28,6 +28,8 @@ test('the title sums up', () => {
 test('while it is applied the title counts what is left, and says so', () => {
   expect(planStory({ ...PLAN, State: 'applying', Actions: [LINE, LINE], Deletions: [LINE] }).why).toBe('3 lines left: what is done is not listed any more.');
   expect(planStory({ ...PLAN, State: 'applying' }).why).toBe('');
+  expect(planStory({ ...PLAN, State: 'applying', Actions: [LINE], Done: 2, Total: 9 }).why).toBe('3 of 9: what is done is not listed any more.');
+  expect(planStory({ ...PLAN, State: 'applying', Done: 9, Total: 9 }).why).toBe('9 of 9: what is done is not listed any more.');
 });
 
 test('the lease is counted down from what the endpoint said, and never below nothing', () => {

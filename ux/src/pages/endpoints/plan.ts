@@ -13,7 +13,7 @@ export function planStory(plan: EndpointPlan): { title: string; kind: StateKind;
   const by = plan.ConfiguredBy ? ` by ${plan.ConfiguredBy}` : '';
   const problems = plan.Problems.length;
   switch (plan.State) {
-    case 'applying': return { title, kind: 'working', word: `being applied${by}`, why: actions + deletions > 0 ? `${counted(actions + deletions, 'line')} left: what is done is not listed any more.` : '' };
+    case 'applying': return { title, kind: 'working', word: `being applied${by}`, why: progressOf(plan) };
     case 'waiting': return { title, kind: 'waiting', word: 'waits for its turn', why: `Others are configured first${by ? `; configured${by}` : ''}.` };
     case 'stopped': return { title, kind: 'failed', word: 'stopped', why: `${problems > 0 ? `${number(problems)} failed` : 'An action failed'}${next}.` };
     case 'disabled': return { title, kind: 'off', word: 'not managed', why: 'VersionSetsDisabled is set: no plan is made or applied.' };
@@ -24,6 +24,13 @@ export function planStory(plan: EndpointPlan): { title: string; kind: StateKind;
   if (!plan.Apply) return { title, kind: 'paused', word: 'not applied', why: 'Apply is off, at the endpoint or at one of its sets: this is only what would be done.' };
   if (plan.ConfiguredBy && plan.State !== 'idle') return { title, kind: 'waiting', word: plan.State, why: `Configured by ${plan.ConfiguredBy}.` };
   return { title, kind: 'waiting', word: 'about to begin', why: problems > 0 ? 'Problems stand in the way of some of it.' : '' };
+}
+
+/** How far it is; servers that do not say it leave what is left. */
+function progressOf({ Actions, Deletions, Done = 0, Total = 0 }: EndpointPlan): string {
+  const left = Actions.length + Deletions.length;
+  const far = Total > 0 ? `${number(Math.min(Done + 1, Total))} of ${number(Total)}` : left > 0 ? `${counted(left, 'line')} left` : '';
+  return far && `${far}: what is done is not listed any more.`;
 }
 
 /** What an endpoint says of the right to configure it. */
