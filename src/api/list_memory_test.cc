@@ -114,8 +114,8 @@ TEST_F(HeldBodies, OneCallerLeavesRoomForOthers) {
   EXPECT_TRUE(read_as("user:a", first));
   EXPECT_EQ(read_as("user:a", second).error().code, ErrorCode::kUnavailable);
   EXPECT_TRUE(read_as("user:b", other));
-  net::Response one = answer(8 * kMegabyte), two = answer(8 * kMegabyte), three = answer(8 * kMegabyte);
   MemoryBudget answers{20 * kMegabyte};
+  net::Response one = answer(8 * kMegabyte), two = answer(8 * kMegabyte), three = answer(8 * kMegabyte);
   EXPECT_TRUE(hold_answer(one, answers, "user:a"));
   EXPECT_FALSE(hold_answer(two, answers, "user:a"));
   EXPECT_TRUE(hold_answer(three, answers, "user:b"));
