@@ -1,8 +1,13 @@
 // What stand-ins for a store have in common.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "store/store.h"
 
@@ -43,6 +48,44 @@ class ForwardingStore : public Store {
 
  private:
   Store& real_;
+};
+
+/// The same for a view.
+class ForwardingSnapshot : public Snapshot {
+ public:
+  explicit ForwardingSnapshot(std::shared_ptr<const Snapshot> real) : real_(std::move(real)) {}
+
+  Cursor cursor() const override { return real_->cursor(); }
+  std::optional<std::string> get(const ObjectId& id) const override { return real_->get(id); }
+  std::vector<StoredObject> get_all_owners(std::string_view type, std::string_view key) const override {
+    return real_->get_all_owners(type, key);
+  }
+  std::optional<StoredObject> get_local(std::string_view type, std::string_view key) const override {
+    return real_->get_local(type, key);
+  }
+  void scan(
+      std::string_view type, std::string_view from_key,
+      const std::function<bool(std::string_view, std::string_view, std::string_view)>& visit) const override {
+    real_->scan(type, from_key, visit);
+  }
+  void scan_owner(std::string_view type, std::string_view owner, std::string_view from_key,
+                  const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    real_->scan_owner(type, owner, from_key, visit);
+  }
+  std::vector<std::string> types() const override { return real_->types(); }
+  std::vector<std::string> remote_owners() const override { return real_->remote_owners(); }
+  std::vector<TypeDigest> digests() const override { return real_->digests(); }
+  std::optional<Cursor> origin_cursor(std::string_view owner) const override {
+    return real_->origin_cursor(owner);
+  }
+  std::optional<std::string> secret(std::string_view space, std::string_view key) const override {
+    return real_->secret(space, key);
+  }
+  Result<QueryResult> query(const Query& query) const override { return real_->query(query); }
+  Result<GroupResult> group(const Grouping& grouping) const override { return real_->group(grouping); }
+
+ private:
+  const std::shared_ptr<const Snapshot> real_;
 };
 
 }  // namespace mullion::store

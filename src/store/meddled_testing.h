@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/mutex.h"
@@ -19,8 +21,11 @@ class MeddledStore final : public ForwardingStore {
   std::shared_ptr<const Snapshot> snapshot() const override {
     auto view = ForwardingStore::snapshot();
     if (meddle) meddle();
-    return view;
+    if (!reading_->waits()) return view;
+    return std::make_shared<MeddledSnapshot>(std::move(view), reading_);
   }
+  /// Once, right before a local object is read from a view that was opened after this. Thread-safe.
+  void meddle_before_reading(std::function<void()> action) { reading_->set(std::move(action)); }
   /// Once, right before `real` is given a change of `id`. Thread-safe.
   void meddle_before(ObjectId id, std::function<void()> action) {
     const Lock lock(mutex_);
@@ -32,6 +37,42 @@ class MeddledStore final : public ForwardingStore {
   }
 
  private:
+  class Reading {
+   public:
+    void set(std::function<void()> action) {
+      const Lock lock(mutex_);
+      action_ = std::move(action);
+    }
+    bool waits() {
+      const Lock lock(mutex_);
+      return action_ != nullptr;
+    }
+    void meddle() {
+      std::function<void()> action;
+      {
+        const Lock lock(mutex_);
+        action = std::exchange(action_, nullptr);
+      }
+      if (action) action();
+    }
+
+   private:
+    Mutex mutex_;
+    std::function<void()> action_ GUARDED_BY(mutex_);
+  };
+  class MeddledSnapshot final : public ForwardingSnapshot {
+   public:
+    MeddledSnapshot(std::shared_ptr<const Snapshot> real, std::shared_ptr<Reading> reading)
+        : ForwardingSnapshot(std::move(real)), reading_(std::move(reading)) {}
+    std::optional<StoredObject> get_local(std::string_view type, std::string_view key) const override {
+      reading_->meddle();
+      return ForwardingSnapshot::get_local(type, key);
+    }
+
+   private:
+    const std::shared_ptr<Reading> reading_;
+  };
+
   std::function<void()> taken_before(const Batch& batch) {
     const Lock lock(mutex_);
     for (const Change& change : batch.changes) {
@@ -46,6 +87,7 @@ class MeddledStore final : public ForwardingStore {
   };
   Mutex mutex_;
   Before before_ GUARDED_BY(mutex_);
+  const std::shared_ptr<Reading> reading_ = std::make_shared<Reading>();
 };
 
 }  // namespace mullion::store

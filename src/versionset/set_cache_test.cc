@@ -55,6 +55,21 @@ TEST_F(SetCacheTest, ASetThatChangesWhileItIsReadDoesNotStay) {
   EXPECT_EQ(sets.merged({"a"}).wanted->prefs.at("x").value, "2");
 }
 
+/// Who reads it anew meanwhile has taken note of the change: nobody will be told of it again.
+TEST_F(SetCacheTest, ASetThatAnotherReaderHasSeenChangeDoesNotComeBack) {
+  put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
+  store::MeddledStore store(*store_);
+  SetCache sets(store);
+  const auto value = [&] { return sets.merged({"a"}).wanted->prefs.at("x").value; };
+  store.meddle = [&] { put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})"); };
+  store.meddle_before_reading([&] {
+    store.meddle = nullptr;
+    EXPECT_EQ(value(), "2");
+  });
+  EXPECT_EQ(value(), "1") << "the view is older than the change";
+  EXPECT_EQ(value(), "2");
+}
+
 /// So much changed that the feed forgot what.
 TEST_F(SetCacheTest, WhatWasMissedIsReadAgain) {
   put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
