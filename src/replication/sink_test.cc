@@ -20,15 +20,44 @@ using namespace std::chrono_literals;
 
 constexpr uint64_t kEpoch = 77;
 
-/// A store that refuses commits when told to.
-class RefusingStore final : public store::ForwardingStore {
+/// A store that refuses commits, or lets them wait, when told to.
+class ReluctantStore final : public store::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
   std::atomic<bool> refuses{false};
-  void commit(store::Batch batch, store::CommitCallback done) override {
-    if (!refuses) return ForwardingStore::commit(std::move(batch), std::move(done));
-    done(Error(ErrorCode::kInsufficientStorage, "the disk is full"));
+  /// What is committed from now on waits.
+  void hold() {
+    const Lock lock(mutex_);
+    holds_ = true;
   }
+  void let_go() {
+    std::vector<Held> held;
+    {
+      const Lock lock(mutex_);
+      holds_ = false;
+      held.swap(held_);
+    }
+    for (Held& one : held) ForwardingStore::commit(std::move(one.batch), std::move(one.done));
+  }
+  void commit(store::Batch batch, store::CommitCallback done) override {
+    if (refuses) return done(Error(ErrorCode::kInsufficientStorage, "the disk is full"));
+    if (!held(batch, done)) ForwardingStore::commit(std::move(batch), std::move(done));
+  }
+
+ private:
+  struct Held {
+    store::Batch batch;
+    store::CommitCallback done;
+  };
+  bool held(store::Batch& batch, store::CommitCallback& done) {
+    const Lock lock(mutex_);
+    if (holds_) held_.push_back({std::move(batch), std::move(done)});
+    return holds_;
+  }
+
+  Mutex mutex_;
+  bool holds_ GUARDED_BY(mutex_) = false;
+  std::vector<Held> held_ GUARDED_BY(mutex_);
 };
 
 /// The sink of M, which follows R; behind R is A.
@@ -71,6 +100,7 @@ class SinkTest : public testing::StreamTest {
   }
   void end() {
     if (!sink_) return;
+    store_.let_go();
     peer_->socket().abort();
     if (ended_.valid()) ended_.wait();
     tasks_->stop();
@@ -157,7 +187,7 @@ class SinkTest : public testing::StreamTest {
   }
 
   std::unique_ptr<store::Store> real_ = store::open_memory_store();
-  RefusingStore store_{*real_};
+  ReluctantStore store_{*real_};
   std::unique_ptr<env::TaskGroup> tasks_ = std::make_unique<env::TaskGroup>(runtime_.executor(), "test");
   SinkCounters counters_;
   std::unique_ptr<Peer> peer_;
@@ -536,6 +566,43 @@ TEST_F(Repair, ThatFindsNothingIsOver) {
   corrupt(1);
   commit_equal();
   EXPECT_TRUE(compared(2));
+}
+
+/// The source was about to answer, and its log did not reach back any more.
+TEST_F(Repair, IsOverWhenACopyBegins) {
+  corrupt(3);
+  commit_equal();
+  ASSERT_TRUE(compared(1));
+  peer_->say({ranges()});
+  ASSERT_TRUE(soon([&] { return peer_->count<Fetch>() == 3; }));
+  copy("A", objects_);
+  ASSERT_TRUE(soon([&] { return body("A", "02") == objects_[2].second; }));
+  pass(4s);
+  answer_ping();
+  EXPECT_TRUE(soon([&] { return age("A") < 3; })) << "nothing differs any more";
+  corrupt(1);
+  commit_equal();
+  EXPECT_TRUE(compared(2)) << "a new difference is a new question";
+}
+
+TEST_F(Repair, ADifferenceThatNobodyHasAskedAboutProvesNothing) {
+  pass(4s);
+  corrupt(1);
+  ++newest_;
+  answer_ping();
+  --newest_;
+  ASSERT_TRUE(soon([&] { return !current_; })) << "a commit is still to come";
+  const auto of_a = sink_->as_of("A");
+  const auto of_r = sink_->as_of("R");
+  ASSERT_TRUE(of_a && of_r);
+  store_.hold();
+  commit_equal();
+  ASSERT_TRUE(soon([&] { return current_.load(); })) << "it came, and is not stored yet";
+  store_.let_go();
+  ASSERT_TRUE(soon([&] { return sink_->as_of("R") > of_r; })) << "it is stored";
+  EXPECT_EQ(sink_->as_of("A"), of_a) << "it says that the replica differs";
+  EXPECT_EQ(peer_->count<Compare>(), 0U) << "the source has not spoken since";
+  EXPECT_TRUE(compared(1));
 }
 
 TEST_F(Repair, RangesThatNobodyAskedForChangeNothing) {
