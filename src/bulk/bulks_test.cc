@@ -16,6 +16,7 @@
 #include "model/members.h"
 #include "model/object.h"
 #include "store/flaky_testing.h"
+#include "store/meddled_testing.h"
 #include "store/query.h"
 
 namespace mullion::bulk {
@@ -93,7 +94,7 @@ class BulksTest : public ::testing::Test {
 
   void begin() {
     bulks_ = make_bulks({.runtime = runtime_,
-                         .store = flaky_,
+                         .store = meddled_,
                          .authenticator = users_,
                          .requests = requests_,
                          .own_id = "M",
@@ -135,6 +136,42 @@ class BulksTest : public ::testing::Test {
         more + "}");
     put("bulks", "b", model::canonical_body(*model::find_object_type("bulks"), object));
   }
+  /// What was created becomes as a server leaves it that ends in the middle: of the first profiles.
+  void leave_running(std::vector<Outcome> outcomes) {
+    const size_t count = outcomes.size();
+    internal::Record record = *internal::read_record(*store_->snapshot(), "b");
+    record.bulk.state = State::kRunning;
+    record.bulk.run = "run";
+    record.bulk.selection.count = count;
+    record.bulk.counts[Outcome::kPending] = count;
+    store::Batch batch;
+    batch.changes.push_back(*internal::change_of(record, record.bulk));
+    OutcomePiece piece;
+    piece.outcomes = std::move(outcomes);
+    std::vector<store::ObjectRef> keys;
+    for (size_t i = 0; i < count; ++i) keys.push_back({fmt::format("p{:04}", i), ""});
+    batch.secrets = {{std::string(kSpace), keys_place("run", 0), encode_keys(keys)},
+                     {std::string(kSpace), outcomes_place("run", 0), encode_outcomes(piece)},
+                     {std::string(kSpace), login_place("run"), "ann"},
+                     {std::string(kSpace), std::string(kRunsPlace), encode_runs({{"run", count}})}};
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  }
+  /// Somebody pauses it at the moment at which its first requests are about to be written down as sent.
+  void be_overtaken_by_pause(size_t objects) {
+    end();
+    profiles(objects);
+    create();
+    leave_running(std::vector<Outcome>(objects, Outcome::kPending));
+    meddled_.meddle_before({"bulks", "", "b"}, [this] {
+      const internal::Record record = *internal::read_record(*store_->snapshot(), "b");
+      const Result<Bulk> paused = obey(record.bulk, "pause", "user:ann", "", env::WallTime());
+      store::Batch batch;
+      batch.changes.push_back(*internal::change_of(record, *paused));
+      ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+    });
+    begin();
+    wait_state(State::kPaused);
+  }
   Result<std::string> tell(const std::string& command, const std::string& user = "ann") {
     return wait_for(bulks_->command("b", command, NamedUsers::principal(user)));
   }
@@ -153,6 +190,7 @@ class BulksTest : public ::testing::Test {
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   store::FlakyStore flaky_{*store_};
+  store::MeddledStore meddled_{flaky_};
   NamedUsers users_{*store_};
   ScriptedRequests requests_{*store_};
   std::unique_ptr<Bulks> bulks_;
@@ -307,29 +345,47 @@ TEST_F(BulksTest, AfterACrashNothingIsDoneTwice) {
   profiles(6);
   put("profiles", "p0001", R"({"Name":"p0001","Description":"new"})");
   create();
-  internal::Record record = *internal::read_record(*store_->snapshot(), "b");
-  record.bulk.state = State::kRunning;
-  record.bulk.run = "run";
-  record.bulk.selection.count = 6;
-  record.bulk.counts[Outcome::kPending] = 6;
-  store::Batch batch;
-  batch.changes.push_back(*internal::change_of(record, record.bulk));
-  OutcomePiece outcomes;
-  outcomes.outcomes = {Outcome::kDone,    Outcome::kRunning, Outcome::kRunning,
-                       Outcome::kPending, Outcome::kUnknown, Outcome::kRefused};
-  std::vector<store::ObjectRef> keys;
-  for (int i = 0; i < 6; ++i) keys.push_back({fmt::format("p{:04}", i), ""});
-  batch.secrets = {{std::string(kSpace), keys_place("run", 0), encode_keys(keys)},
-                   {std::string(kSpace), outcomes_place("run", 0), encode_outcomes(outcomes)},
-                   {std::string(kSpace), login_place("run"), "ann"},
-                   {std::string(kSpace), std::string(kRunsPlace), encode_runs({{"run", 6}})}};
-  ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  leave_running({Outcome::kDone, Outcome::kRunning, Outcome::kRunning, Outcome::kPending, Outcome::kUnknown,
+                 Outcome::kRefused});
   begin();
   const Bulk over = wait_state(State::kFailed);
   EXPECT_THAT(requests_.sent(), ::testing::ElementsAre("user:ann PATCH /api/v3/profiles/p0003"));
   EXPECT_EQ(over.counts[Outcome::kDone], 3U) << "p0001 shows that it was carried out";
   EXPECT_EQ(over.counts[Outcome::kUnknown], 2U) << "nobody can say it of p0002";
   EXPECT_EQ(over.counts[Outcome::kRefused], 1U);
+}
+
+TEST_F(BulksTest, WhatAPauseOvertookBeginsWhenItGoesOn) {
+  be_overtaken_by_pause(6);
+  ASSERT_TRUE(tell("resume"));
+  EXPECT_EQ(wait_state(State::kDone).counts[Outcome::kDone], 6U);
+  EXPECT_EQ(requests_.sent().size(), 6U);
+}
+
+TEST_F(BulksTest, WhatAPauseOvertookIsNotWrittenDownAsSent) {
+  be_overtaken_by_pause(6);
+  end();  // everything it has to say is stored
+  EXPECT_TRUE(requests_.sent().empty());
+  begin();
+  EXPECT_EQ(page({.outcome = Outcome::kPending}).at("Total"), 6);
+  ASSERT_TRUE(tell("resume"));
+  EXPECT_EQ(wait_state(State::kDone).counts[Outcome::kDone], 6U);
+}
+
+/// The outcomes of the first requests came, the next ones were chosen, and what is stored could not be read.
+TEST_F(BulksTest, WhatAStepThatFailedHadChosenBeginsLater) {
+  profiles(12);
+  requests_.held = true;
+  create();
+  ASSERT_TRUE(tell("start"));
+  EXPECT_TRUE(env::eventually([&] { return requests_.waiting == 4; }));
+  flaky_.fail_secret(outcomes_place(now().run, 0));
+  requests_.held = false;
+  EXPECT_TRUE(env::eventually([&] { return flaky_.failures() > 0; }));
+  EXPECT_LE(requests_.sent().size(), 4U) << "nothing is sent before it is stored that it will be";
+  flaky_.fail_secret("");
+  EXPECT_EQ(wait_state(State::kDone).counts[Outcome::kDone], 12U);
+  EXPECT_EQ(requests_.sent().size(), 12U) << "none was repeated";
 }
 
 TEST_F(BulksTest, GoesOnAfterARestart) {

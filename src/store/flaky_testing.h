@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,11 @@ class FlakyStore final : public ForwardingStore {
 
   /// From now on so many of a hundred reads fail.
   void fail(int percent) { dice_->percent = percent; }
+  /// From now on every read of these private values fails; "": of none.
+  void fail_secret(std::string key) {
+    const Lock lock(dice_->mutex);
+    dice_->secret = std::move(key);
+  }
   /// How many reads have failed.
   uint64_t failures() const { return dice_->failures; }
 
@@ -40,10 +46,21 @@ class FlakyStore final : public ForwardingStore {
         const Lock lock(mutex);
         if (!numbers.chance(static_cast<uint64_t>(percent))) return;
       }
+      fail();
+    }
+    void look_for_secret(std::string_view key) {
+      {
+        const Lock lock(mutex);
+        if (secret.empty() || key != secret) return;
+      }
+      fail();
+    }
+    [[noreturn]] void fail() {
       ++failures;
       throw ReadFailure(Error(ErrorCode::kInternal, "read: the disk had no luck"));
     }
     Mutex mutex;
+    std::string secret GUARDED_BY(mutex);
     env::Dice numbers GUARDED_BY(mutex);
     std::atomic<int> percent{0};
     std::atomic<uint64_t> failures{0};
@@ -97,6 +114,7 @@ class FlakyStore final : public ForwardingStore {
     }
     std::optional<std::string> secret(std::string_view space, std::string_view key) const override {
       dice_->roll();
+      dice_->look_for_secret(key);
       return real_->secret(space, key);
     }
     Result<QueryResult> query(const Query& query) const override {
