@@ -121,6 +121,38 @@ TEST_F(Bodies, WithoutALengthTheyStream) {
   EXPECT_TRUE(std::holds_alternative<net::BodySourcePtr>(*forwarded));
 }
 
+/// One letter after the other.
+class Letters final : public net::BodySource {
+ public:
+  explicit Letters(std::string text) : text_(std::move(text)) {}
+  env::Task<Result<std::string_view>> next() override {
+    const std::string_view rest = std::string_view(text_).substr(given_);
+    if (!rest.empty()) ++given_;
+    co_return rest.substr(0, 1);
+  }
+
+ private:
+  const std::string text_;
+  size_t given_ = 0;
+};
+
+TEST_F(Bodies, AreReadWholeUpToALengthAndElseLoseNothing) {
+  const std::string letters = "abcdefghijk";
+  for (const bool at_once : {true, false}) {
+    for (const auto& [length, whole] : {std::pair(0, true), std::pair(10, true), std::pair(11, false)}) {
+      const std::string text = letters.substr(0, static_cast<size_t>(length));
+      net::BodySourcePtr body = at_once ? net::body_from_string(text) : std::make_unique<Letters>(text);
+      const Result<std::optional<std::string>> read = env::run(runtime_, short_body(body, 10));
+      ASSERT_TRUE(read);
+      EXPECT_EQ(*read, whole ? std::optional(text) : std::nullopt) << length;
+      if (whole) continue;
+      const Result<std::string> again = env::run(runtime_, net::read_all(*body, 100));
+      ASSERT_TRUE(again);
+      EXPECT_EQ(*again, text);
+    }
+  }
+}
+
 TEST(ForwardedHeaders, AreTheClientsWithoutThoseOfThisHop) {
   net::Request request;
   request.id = "id-1";

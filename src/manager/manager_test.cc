@@ -686,6 +686,27 @@ TEST_F(ManagerTest, AReplicaThatWasDroppedBeginsWithoutAnAge) {
   EXPECT_TRUE(soon([&] { return m.has("A", "of-A") && m.is_fresh("A"); }));
 }
 
+TEST_F(ManagerTest, AReplicaThatWasDroppedWhileItsEndpointIsAwayHasNoAge) {
+  Endpoint a(network_, "A");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(a);
+  a.close();
+  ASSERT_TRUE(soon([&] { return !m.freshness("A").in_touch; }));
+  ASSERT_LT(m.age("A"), 300);
+  const auto disable = [&](bool disabled) {
+    m.change_endpoint_object(
+        "A", [&](boost::json::object& endpoint) { endpoint["SinglePaneDisabled"] = disabled; });
+  };
+  disable(true);
+  ASSERT_TRUE(soon([&] { return !m.has("A", "of-A"); }));
+  EXPECT_TRUE(soon([&] { return m.age("A") > 1e9; })) << m.age("A") << " s, of nothing";
+  disable(false);
+  pass(25s);  // the supervisor has looked again
+  EXPECT_GT(m.age("A"), 1e9) << "nothing has come since";
+  a.open();
+  EXPECT_TRUE(soon([&] { return m.has("A", "of-A") && m.is_fresh("A"); }));
+}
+
 TEST_F(ManagerTest, AnOwnerThatComesBackIsFollowedWhenItsFormerReplicaIsGone) {
   Endpoint a(network_, "A");
   Managing m(network_, "M", time_);
