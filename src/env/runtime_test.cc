@@ -147,8 +147,12 @@ TEST(SleepFor, SaysWhetherItWasCancelled) {
   std::promise<bool> cancelled;
   group.spawn("short", [&slept]() -> Task<void> { slept.set_value(co_await sleep_for(1ms)); });
   EXPECT_TRUE(wait_for(slept.get_future()));
-  group.spawn("long", [&cancelled]() -> Task<void> { cancelled.set_value(co_await sleep_for(1h)); });
-  std::this_thread::sleep_for(20ms);
+  std::atomic<bool> began{false};
+  group.spawn("long", [&]() -> Task<void> {
+    began = true;
+    cancelled.set_value(co_await sleep_for(1h));
+  });
+  ASSERT_TRUE(eventually([&] { return began.load(); }));
   group.stop();
   EXPECT_FALSE(wait_for(cancelled.get_future()));
 }

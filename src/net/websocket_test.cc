@@ -392,13 +392,16 @@ TEST(WebSocket, StopOfTheServerClosesPolitely) {
 TEST(WebSocket, EndsWhenItsTaskIsCancelled) {
   Fixture fixture({.handler = websocket_handler(echo)});
   env::TaskGroup group(fixture.runtime.executor(), "test");
+  std::atomic<bool> opened{false};
   group.spawn("conversation", [&]() -> Task<void> {
     std::shared_ptr<WebSocket> socket = co_await open(*fixture.client);
+    opened = socket != nullptr;
+    if (!opened) co_return;
     Result<Message> message = co_await socket->read();
     EXPECT_FALSE(message.ok());
   });
-  ASSERT_TRUE(eventually([&] { return fixture.server->connections() == 1; }));
-  std::this_thread::sleep_for(50ms);
+  ASSERT_TRUE(eventually([&] { return opened.load(); }));
+  EXPECT_EQ(fixture.server->connections(), 1U);
   group.stop();
   EXPECT_TRUE(eventually([&] { return fixture.server->connections() == 0; }));
 }
