@@ -15,12 +15,11 @@ using namespace std::chrono_literals;
 class HoldingLink final : public net::Link {
  public:
   env::Task<Result<net::ClientResponse>> request(net::ClientRequest) override {
-    most = std::max(most.load(), ++under_way);
-    while (allowed <= answered) {
-      const uint64_t seen = change_.version();
-      if (allowed <= answered) co_await change_.wait(seen, 1h);
-    }
-    ++answered;
+    const int now = ++under_way;
+    int before = most;
+    while (before < now && !most.compare_exchange_weak(before, now)) continue;
+    for (uint64_t seen = change_.version(); !may_answer(); seen = change_.version())
+      co_await change_.wait(seen, 1h);
     --under_way;
     net::ClientResponse out;
     out.status = status;
@@ -34,12 +33,22 @@ class HoldingLink final : public net::Link {
   void close() override {}
 
   void allow(int more) {
-    allowed += more;
+    allowed_ += more;
     change_.notify_all();
   }
-  std::atomic<int> under_way{0}, most{0}, allowed{0}, answered{0}, status{200};
+  std::atomic<int> under_way{0}, most{0}, status{200};
 
  private:
+  /// Each allowance is for one request, whatever other threads see of it.
+  bool may_answer() {
+    int left = allowed_;
+    while (left > 0) {
+      if (allowed_.compare_exchange_weak(left, left - 1)) return true;
+    }
+    return false;
+  }
+
+  std::atomic<int> allowed_{0};
   env::Signal change_;
 };
 
