@@ -2,7 +2,9 @@
 // manager.
 #pragma once
 
-#include <array>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -32,8 +34,9 @@ class RolloutScenario final : public ConfigurationScenario {
   RolloutScenario(uint64_t seed, bool faults, bool told)
       : ConfigurationScenario(seed, rollout_shapes()[seed % rollout_shapes().size()], faults, told) {}
 
-  size_t begun() const { return count_; }
-  /// Of rollouts, how many have ended so.
+  /// Rollouts that began, not those that were only written.
+  size_t begun() const { return states_.size(); }
+  /// How many of them have ended so.
   std::map<std::string, size_t> ends() const {
     std::map<std::string, size_t> out;
     for (const auto& [id, state] : states_) ++out[state];
@@ -76,7 +79,7 @@ class RolloutScenario final : public ConfigurationScenario {
     if (count_ == 0) return begin_another();
     const std::string id = name_of(count_);
     const std::string state = state_of(id);
-    if (state.empty() || state == "planned") return is_over() ? void() : begin(id);
+    if (state.empty() || state == "planned") return begin(id);
     if (state == "paused") return decide(id, may_go_on() ? "resume" : "abort");
     if (kActive.contains(state)) {
       if (!is_over() && state != "aborting" && chance_.chance(4))
@@ -109,11 +112,11 @@ class RolloutScenario final : public ConfigurationScenario {
   /// Written and begun, again when the manager was killed under it.
   void begin(const std::string& id) {
     if (stored_object(manager(), "rollouts", id).empty()) {
-      json::array targets;
-      for (const auto& [above, endpoint] : shape().attached) targets.emplace_back(endpoint);
+      std::vector<std::string> targets;  // those of them that are attached when it begins
+      for (const auto& [above, endpoint] : shape().attached) targets.push_back(endpoint);
       const json::object plan{{"Id", id},
                               {"VersionSets", json::array{id}},
-                              {"TargetEndpoints", std::move(targets)},
+                              {"Targets", fmt::format("Id=In({})", fmt::join(targets, ","))},
                               {"Waves", json::array{json::object{{"Count", 1}}}},
                               {"Concurrency", kConcurrency},
                               {"Soak", "2s"},
@@ -143,7 +146,7 @@ class RolloutScenario final : public ConfigurationScenario {
     if (rollout.empty() || state == "planned") return;
     std::string& before = states_[id];
     const bool was_over = !before.empty() && !kActive.contains(before) && before != "paused";
-    if (was_over && before != state && !given_back_.contains(id))
+    if (was_over && before != state && given_back_.erase(id) == 0)
       truth().fail(fmt::format("{} was {} and is {}", id, before, state));
     before = state;
     bool may_begin = true;
@@ -187,6 +190,8 @@ class RolloutScenario final : public ConfigurationScenario {
   void heal_more() override {}
 
   std::string what_else_is_missing() override {
+    const std::string last = name_of(count_);
+    if (anything_attached() && !states_.contains(last)) return last + " has not begun";
     for (const auto& [id, known] : states_) {
       const json::object rollout = stored_object(manager(), "rollouts", id);
       const std::string state = model::text_member(rollout, "State");
@@ -194,6 +199,11 @@ class RolloutScenario final : public ConfigurationScenario {
         return fmt::format("{} is {}: {}", id, state, model::text_member(rollout, "Reason"));
     }
     return ConfigurationScenario::what_else_is_missing();
+  }
+
+  bool anything_attached() {
+    return std::ranges::any_of(pairs(),
+                               [&](const Pair& one) { return names_of(manager(), one.second).has_value(); });
   }
 
   static constexpr int kConcurrency = 2;
@@ -204,7 +214,7 @@ class RolloutScenario final : public ConfigurationScenario {
   Rolling* rolling_ = nullptr;
   size_t count_ = 0;
   uint64_t looked_at_ = 0;
-  std::set<std::string> given_back_;                                 // by people
+  std::set<std::string> given_back_;                                 // asked for, and not begun yet
   std::map<std::string, std::string> states_;                        // of rollouts that have begun
   std::map<std::pair<std::string, std::string>, std::string> seen_;  // of endpoints in them
 };

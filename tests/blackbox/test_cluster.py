@@ -72,7 +72,7 @@ class Cluster:
         def voters():
             state = full_state(server)
             return state and sum(1 for node in state["Nodes"] if not node["Offline"]) >= count and \
-                not any("no vote yet" in error or "no failover is possible" in error
+                not any("a vote so far" in error or "no failover is possible" in error
                         for error in server.get("info")["errors"] if count >= 3)
         wait_until(f"{server.name} has {count} members", voters, 60)
 

@@ -176,14 +176,14 @@ std::vector<std::string> cluster_errors(const cluster::ClusterView& cluster) {
     return out;
   }
   const auto voters = std::ranges::count_if(cluster.nodes, &cluster::NodeView::voter);
-  const auto others = static_cast<ptrdiff_t>(cluster.nodes.size()) - voters;
   if (voters < 3)
     out.push_back(fmt::format(
         "{} of the cluster's members have a vote: no failover is possible before there are 3", voters));
-  if (others > 0)
-    out.push_back(
-        fmt::format("{} of the cluster's {} members have no vote yet: each gets one once it keeps up", others,
-                    cluster.nodes.size()));
+  const auto members = static_cast<ptrdiff_t>(cluster.nodes.size());
+  if (voters >= 3 && voters < members)
+    out.push_back(fmt::format(
+        "{} of the cluster's {} members have a vote so far: each of the others gets one once it keeps up",
+        voters, members));
   if (voters >= 4 && voters % 2 == 0)
     out.push_back(
         fmt::format("{} members have a vote: when they are split in two halves neither serves", voters));
