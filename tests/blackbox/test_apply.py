@@ -16,6 +16,7 @@ import websocket
 
 from harness import USER, by_stream_only, expect, wait_until
 from provider_scripts import obedient
+from test_cli import CommandLine
 from test_plugins import EXAMPLE
 from test_server import events_of, tell
 
@@ -381,7 +382,7 @@ def test_a_large_iso_over_a_cut_and_a_slow_link(site):
     assert last <= size - sent[1] + MIB, "what had arrived was not sent again"
 
 
-def test_a_wrong_checksum_and_a_missing_prerequisite(pair):
+def test_a_wrong_checksum_and_a_missing_prerequisite(pair, tmp_path):
     a, m = pair
     catalog(m, pack("good", "v1.0.0", gg="1"), pack("spoilt", "v1.0.0", ss="1"), pack("needy", "v1.0.0", "absent", nn="1"))
     place = m.root / "files" / "rebar-catalog" / "spoilt" / "v1.0.0.json"
@@ -395,6 +396,9 @@ def test_a_wrong_checksum_and_a_missing_prerequisite(pair):
     row = m.get("endpoints/A")
     assert row["ActionErrorCount"] == 1 and row["Available"] is False
     assert "spoilt" not in versions(a) and "by-hand" in versions(a), "nothing is removed while there is a problem"
+    plan = m.get("endpoints/A/plan")
+    assert 0 < plan["Done"] < plan["Total"]
+    assert re.search(r"^A: [^\n]*, \d+ of \d+ done", CommandLine(m, tmp_path).run("endpoints", "plan", "A"))
     place.write_text(right)
     want(m, Components=[component("good"), component("spoilt", "v1.0.0")], Global={"gg": 1})
     applied(m)

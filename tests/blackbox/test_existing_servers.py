@@ -1713,6 +1713,21 @@ def test_who_configures_a_server_stands_there(site):
     wait_until("the lease is given back", lambda: lease not in {row["Name"] for row in server.objects("profiles")})
 
 
+def test_a_plan_says_how_far_it_is_and_what_is_left_of_the_lease(site):
+    server = foreign(site, "F", SMALL)
+    manager = manager_of(site, server)
+    with server.faults.on(answer_delay=1, fail_paths="v3/prefs"):
+        want(manager, "F", Prefs={"knownTokenTimeout": "1234", "unknownTokenTimeout": "1234"})
+
+        def at_the_second():
+            plan = manager.get("endpoints/F/plan")
+            return (plan.get("Done"), plan.get("Total")) == (1, 2) and plan
+        plan = wait_until("the first is done", at_the_second, timeout=60)
+        assert 0 < plan["LeaseSeconds"] <= 300 and plan["ConfiguredBy"] == manager.name
+    applied(manager, "F", timeout=90)
+    wait_until("nothing is under way", lambda: not {"Done", "Total", "LeaseSeconds"} & set(manager.get("endpoints/F/plan")))
+
+
 def test_two_managers_over_one_server_take_turns(site):
     """Writing takes its time there: whoever comes second finds the other's name, waits, and does its own later."""
     server = foreign(site, "F", "4.17")
