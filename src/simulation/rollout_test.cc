@@ -51,26 +51,22 @@ TEST(SimulatedRollouts, ReplayOfRollouts) {
 
 class SimulatedFleets : public ::testing::TestWithParam<uint64_t> {};
 
-/// MULLION_SEEDS: how many in each part; MULLION_FIRST_SEED: where the first part begins.
 TEST_P(SimulatedFleets, AreRolledOutToInWaves) {
   const Quiet quiet;
-  const uint64_t count = number_from("MULLION_SEEDS", kRolledSeeds);
-  const uint64_t first = number_from("MULLION_FIRST_SEED", 1) + GetParam() * count;
+  const Seeds seeds = seeds_of_part(GetParam(), kRolledSeeds);
   size_t begun = 0, faults = 0;
-  int breaches = 0;
   std::map<std::string, size_t> ends;
-  for (uint64_t seed = first; seed < first + count && breaches < kMostBreaches; ++seed) {
+  run_seeds(seeds, kRolledAgain, [&](uint64_t seed) {
     const RolledRun run = roll(seed);
-    EXPECT_EQ(run.outcome.breach, "") << run.outcome.shape << ", " << how_to_replay(seed, kRolledAgain);
-    if (!run.outcome.breach.empty()) ++breaches;
     begun += run.begun;
     faults += run.outcome.faults;
     for (const auto& [state, number] : run.ends) ends[state] += number;
-  }
-  fmt::print("{} seeds: {} rollouts, {} faults", count, begun, faults);
+    return run.outcome;
+  });
+  fmt::print("{} seeds: {} rollouts, {} faults", seeds.count, begun, faults);
   for (const auto& [state, number] : ends) fmt::print(", {} {}", number, state);
   fmt::print("\n");
-  EXPECT_GE(begun, count) << "where nothing is rolled out nothing is proved";
+  EXPECT_GE(begun, seeds.count) << "where nothing is rolled out nothing is proved";
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, SimulatedFleets, ::testing::Range<uint64_t>(0, kParts / 2));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -36,6 +37,27 @@ inline uint64_t number_from(const char* variable, uint64_t otherwise) {
 inline std::string how_to_replay(uint64_t seed, const std::string& test = "*.Replay") {
   return fmt::format("seed {}; to see it again: MULLION_SEED={} {} --gtest_filter='{}'", seed, seed,
                      "build/debug/tests/test_simulation", test);
+}
+
+/// Those of one part of a suite. MULLION_SEEDS: how many in each part, otherwise `count`; MULLION_FIRST_SEED:
+/// where the first part begins.
+struct Seeds {
+  uint64_t first, count;
+};
+inline Seeds seeds_of_part(uint64_t part, uint64_t count) {
+  count = number_from("MULLION_SEEDS", count);
+  return {number_from("MULLION_FIRST_SEED", 1) + part * count, count};
+}
+
+/// `run(seed)` answers the Outcome of a run; none may have a breach. `again`: see how_to_replay().
+template <typename Run>
+void run_seeds(const Seeds& seeds, const std::string& again, Run run) {
+  int breaches = 0;
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count && breaches < kMostBreaches; ++seed) {
+    const auto outcome = run(seed);
+    EXPECT_EQ(outcome.breach, "") << outcome.shape << ", " << how_to_replay(seed, again);
+    if (!outcome.breach.empty()) ++breaches;
+  }
 }
 
 /// Servers that are killed leave tasks behind, which their groups would tell of.

@@ -41,27 +41,23 @@ TEST(Simulation, Replay) {
 
 class SimulatedClusters : public ::testing::TestWithParam<uint64_t> {};
 
-/// MULLION_SEEDS: how many in each part; MULLION_FIRST_SEED: where the first part begins.
 TEST_P(SimulatedClusters, KeepWhatIsPromised) {
   const Quiet quiet;
-  const uint64_t count = number_from("MULLION_SEEDS", kSeedsOfPart);
-  const uint64_t first = number_from("MULLION_FIRST_SEED", 1) + GetParam() * count;
+  const Seeds seeds = seeds_of_part(GetParam(), kSeedsOfPart);
   Outcome sum;
-  int breaches = 0;
-  for (uint64_t seed = first; seed < first + count && breaches < kMostBreaches; ++seed) {
-    const Outcome outcome = run_one(seed);
-    EXPECT_EQ(outcome.breach, "") << outcome.shape << ", " << how_to_replay(seed);
-    if (!outcome.breach.empty()) ++breaches;
+  run_seeds(seeds, "*.Replay", [&](uint64_t seed) {
+    Outcome outcome = run_one(seed);
     sum.writes += outcome.writes;
     sum.acknowledged += outcome.acknowledged;
     sum.steps += outcome.steps;
     sum.faults += outcome.faults;
     sum.healed = std::max(sum.healed, outcome.healed);
-  }
+    return outcome;
+  });
   fmt::print(
       "{} seeds: {} steps, {} faults, {} writes, {} of them acknowledged; all equal {} s after the last "
       "fault\n",
-      count, sum.steps, sum.faults, sum.writes, sum.acknowledged, sum.healed / 1s);
+      seeds.count, sum.steps, sum.faults, sum.writes, sum.acknowledged, sum.healed / 1s);
   EXPECT_GT(sum.acknowledged * 10, sum.writes) << "what is refused proves little";
 }
 
