@@ -29,6 +29,11 @@ export function ago(seconds: number): string {
   return relative.format(-Math.round(seconds / 86400), 'day');
 }
 
+/** `03:12:07`, where the person is. */
+export function timeOfDay(time: number | string = Date.now()): string {
+  return new Date(time).toLocaleTimeString('en', { hourCycle: 'h23' });
+}
+
 export function bytes(value: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
   let at = 0;

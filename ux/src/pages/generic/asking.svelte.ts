@@ -3,7 +3,7 @@ import { RequestError } from '../../api/errors';
 import type { Pairs } from '../../api/client';
 import type { Info } from '../../api/types';
 import { api } from '../../live/session.svelte';
-import { en } from '../../text/en';
+import { en, timeOfDay } from '../../text/en';
 import { AT_ONCE, cannotAsk, compare, MOST_ROWS, questionHere, questionThere, WAIT_SECONDS, type Answer, type Asked, type Side } from './asking';
 import { atOwner } from './object.svelte';
 
@@ -57,7 +57,7 @@ export class Asking {
       const why = cannotAsk(this.pairs, (info.features as string[] | undefined) ?? []);
       if (why !== '') return { kind: 'silent', why };
       const there = await this.side(atOwner(owner, this.prefix), questionThere(this.pairs, owner, info.manager === true), own.signal);
-      const at = new Date().toLocaleTimeString('en', { hourCycle: 'h23' });
+      const at = timeOfDay();
       const here = await this.side(this.prefix, questionHere(this.pairs, owner), own.signal);
       return { kind: 'answered', comparison: compare(this.key, there, here), at };
     } catch (failure) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cannotAsk, compare, MOST_OWNERS, nextOwners, questionHere, questionThere, tallyOf, verdictOf, type Answer, type Side } from './asking';
+import { cannotAsk, compare, OWNERS_PER_PRESS, nextOwners, questionHere, questionThere, tallyOf, verdictOf, type Answer, type Side } from './asking';
 
 const side = (...rows: Record<string, unknown>[]): Side => ({ count: rows.length, rows });
 
@@ -7,7 +7,7 @@ test('whom one lost last is asked first, a bounded number at a time, and nobody 
   expect(nextOwners({ C: 900, A: 20, B: 20 }, [])).toEqual(['A', 'B', 'C']);
   expect(nextOwners({ C: 900, A: 20, B: 20 }, ['A'])).toEqual(['B', 'C']);
   const many = Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`e${at}`, at]));
-  expect(nextOwners(many, [])).toHaveLength(MOST_OWNERS);
+  expect(nextOwners(many, [])).toHaveLength(OWNERS_PER_PRESS);
   expect(nextOwners({}, [])).toEqual([]);
 });
 

@@ -2,7 +2,7 @@
 import type { Pairs } from '../../api/client';
 
 /** owners of one press of the button */
-export const MOST_OWNERS = 20;
+export const OWNERS_PER_PRESS = 20;
 /** owners that are asked at the same time, each for one thing after the other */
 export const AT_ONCE = 4;
 /** rows of an owner that are compared one by one; above that only their number is */
@@ -55,7 +55,7 @@ export interface Asked {
 /** Who is asked next: whoever was lost last first, as it is the likeliest to answer. */
 export function nextOwners(ages: Readonly<Record<string, number>>, done: readonly string[]): string[] {
   const left = Object.keys(ages).filter((owner) => !done.includes(owner));
-  return left.sort((a, b) => ages[a]! - ages[b]! || a.localeCompare(b)).slice(0, MOST_OWNERS);
+  return left.sort((a, b) => ages[a]! - ages[b]! || a.localeCompare(b)).slice(0, OWNERS_PER_PRESS);
 }
 
 const withoutOwner = (pairs: Pairs): Pairs => pairs.filter(([name]) => name !== 'Endpoint' && name !== 'sort' && name !== 'reverse');
