@@ -68,10 +68,20 @@ void append_shown(std::string_view text, size_t length, std::string_view kept, s
   append_hex(code_point(sequence), 4, out);
 }
 
+/// How many characters of the beginning are printable ASCII.
+size_t plain_length(std::string_view text) {
+  const auto other = std::ranges::find_if(text, [](unsigned char c) { return c < 0x20 || c > 0x7e; });
+  return static_cast<size_t>(other - text.begin());
+}
+
 std::string escaped_except(std::string_view text, std::string_view kept) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
+    const size_t plain = plain_length(text);  // nearly all of most texts
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const size_t length = sequence_length(text);
     append_shown(text, length, kept, out);
     text.remove_prefix(std::max<size_t>(length, 1));

@@ -168,87 +168,38 @@ void add_value(const Index& index, ondemand::value value, std::vector<std::strin
 
 std::string_view path_root(std::string_view path) { return path.substr(0, path.find('.')); }
 
-/// What one pass over a body collects; indexes that need several members are settled at the end.
-class Collector {
- public:
-  Collector(const ObjectType& type, std::string_view key) : type_(type), values_(type.indexes.size()) {
-    for (size_t i = 0; i < type.indexes.size(); ++i) {
-      if (type.indexes[i].path == "@key") add_text(type.indexes[i], key, values_[i]);
-    }
-  }
+/// The top-level members that an index takes its values from.
+std::vector<std::string_view> members_of(const Index& index) {
+  if (index.path == "@params") return {"Params"};
+  if (index.path == "@elevated") return {"ExtraRoles", "ExtraClaims"};
+  if (index.path.starts_with('@')) return {};
+  return {path_root(index.path)};
+}
 
-  void member(std::string_view name, ondemand::value value) {
-    std::vector<size_t> wanted;
-    for (size_t i = 0; i < type_.indexes.size(); ++i) {
-      const Index& index = type_.indexes[i];
-      const bool params = index.path == "@params" && name == "Params";
-      const bool elevated = index.path == "@elevated" && (name == "ExtraRoles" || name == "ExtraClaims");
-      if (params || elevated || path_root(index.path) == name) wanted.push_back(i);
-    }
-    if (wanted.empty()) return;
-    collect(wanted, value);
+/// The value of an object without the member; absent: it has none. A number that is no field of the type is a
+/// property that some objects do not have.
+std::optional<std::string> unset_value(const ObjectType& type, const Index& index) {
+  const IndexKind kind = index.kind;
+  const bool special = index.path.starts_with('@');
+  if (special || is_list(kind)) return std::nullopt;
+  std::string encoded;
+  if (kind == IndexKind::kNumber) {
+    if (type.find_field(index.path) == nullptr) return std::nullopt;
+    encoded = ordered_bytes(0);
   }
+  if (kind == IndexKind::kBoolean) encode_text(kind, "false", encoded);
+  if (kind == IndexKind::kTime) encode_text(kind, "0001-01-01T00:00:00Z", encoded);
+  return encoded;
+}
 
-  std::vector<std::vector<std::string>> finish() {
-    for (size_t i = 0; i < type_.indexes.size(); ++i) {
-      const bool special = type_.indexes[i].path.starts_with('@');
-      if (values_[i].empty() && !special) add_unset(type_, type_.indexes[i], values_[i]);
-    }
-    for (size_t i = 0; i < type_.indexes.size(); ++i) {
-      if (type_.indexes[i].path == "@elevated")
-        values_[i].push_back(std::string(1, elevated_ ? '\x01' : '\0'));
-    }
-    return std::move(values_);
+void collect_keys(ondemand::value value, std::vector<std::string>& out) {
+  ondemand::object object;
+  if (value.get_object().get(object) != simdjson::SUCCESS) return;
+  for (auto field : object) {
+    std::string_view key;
+    if (field.unescaped_key().get(key) == simdjson::SUCCESS) out.emplace_back(key);
   }
-
- private:
-  /// A number that is no field of the type is a property that some objects do not have.
-  static void add_unset(const ObjectType& type, const Index& index, std::vector<std::string>& out) {
-    const IndexKind kind = index.kind;
-    if (is_list(kind) || (kind == IndexKind::kNumber && type.find_field(index.path) == nullptr)) return;
-    std::string encoded;
-    if (kind == IndexKind::kNumber) encoded = ordered_bytes(0);
-    if (kind == IndexKind::kBoolean) encode_text(kind, "false", encoded);
-    if (kind == IndexKind::kTime) encode_text(kind, "0001-01-01T00:00:00Z", encoded);
-    out.push_back(std::move(encoded));
-  }
-
-  /// A value can be read once only: the first index that wants it reads it, the others copy its result.
-  void collect(const std::vector<size_t>& wanted, ondemand::value value) {
-    const Index& index = type_.indexes[wanted.front()];
-    if (index.path == "@elevated") {
-      ondemand::array list;
-      if (value.get_array().get(list) == simdjson::SUCCESS && !list.is_empty().value_unsafe())
-        elevated_ = true;
-      return;
-    }
-    if (index.path == "@params") {
-      collect_keys(value, values_[wanted.front()]);
-    } else if (index.path.find('.') != std::string_view::npos) {
-      ondemand::value inner;
-      if (value.find_field_unordered(index.path.substr(index.path.find('.') + 1)).get(inner) ==
-          simdjson::SUCCESS) {
-        add_value(index, inner, values_[wanted.front()]);
-      }
-    } else {
-      add_value(index, value, values_[wanted.front()]);
-    }
-    for (size_t i = 1; i < wanted.size(); ++i) values_[wanted[i]] = values_[wanted.front()];
-  }
-
-  static void collect_keys(ondemand::value value, std::vector<std::string>& out) {
-    ondemand::object object;
-    if (value.get_object().get(object) != simdjson::SUCCESS) return;
-    for (auto field : object) {
-      std::string_view key;
-      if (field.unescaped_key().get(key) == simdjson::SUCCESS) out.emplace_back(key);
-    }
-  }
-
-  const ObjectType& type_;
-  std::vector<std::vector<std::string>> values_;
-  bool elevated_ = false;
-};
+}
 
 /// One parser per thread: it keeps its buffers.
 ondemand::parser& thread_parser() {
@@ -315,9 +266,78 @@ std::string argument_error(const Index& index, std::string_view prefix, std::str
 
 }  // namespace
 
-std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::string_view key,
-                                                   std::string_view body) {
-  Collector collector(type, key);
+/// What one pass over a body collects; indexes that need several members are settled at the end.
+class IndexReader::Collector {
+ public:
+  Collector(const IndexReader& reader, std::string_view key)
+      : reader_(reader), values_(reader.type_.indexes.size()) {
+    for (const size_t i : reader.of_key_) add_text(reader.type_.indexes[i], key, values_[i]);
+  }
+
+  void member(std::string_view name, ondemand::value value) {
+    const auto wanted = std::ranges::lower_bound(reader_.members_, name, {}, &Member::name);
+    if (wanted != reader_.members_.end() && wanted->name == name) collect(wanted->indexes, value);
+  }
+
+  Values finish() {
+    for (size_t i = 0; i < reader_.unset_.size(); ++i) {
+      std::vector<std::string>& values = values_[reader_.unset_[i]];
+      if (values.empty()) values.push_back(reader_.unset_value_[i]);
+    }
+    for (const size_t i : reader_.flags_) values_[i].push_back(std::string(1, elevated_ ? '\x01' : '\0'));
+    return std::move(values_);
+  }
+
+ private:
+  /// A value can be read once only: the first index that wants it reads it, the others copy its result.
+  void collect(const std::vector<size_t>& wanted, ondemand::value value) {
+    const Index& index = reader_.type_.indexes[wanted.front()];
+    std::vector<std::string>& values = values_[wanted.front()];
+    if (index.path == "@elevated") {
+      ondemand::array list;
+      if (value.get_array().get(list) == simdjson::SUCCESS && !list.is_empty().value_unsafe())
+        elevated_ = true;
+      return;
+    }
+    if (index.path == "@params") {
+      collect_keys(value, values);
+    } else if (index.path.find('.') != std::string_view::npos) {
+      ondemand::value inner;
+      if (value.find_field_unordered(index.path.substr(index.path.find('.') + 1)).get(inner) ==
+          simdjson::SUCCESS) {
+        add_value(index, inner, values);
+      }
+    } else {
+      add_value(index, value, values);
+    }
+    for (size_t i = 1; i < wanted.size(); ++i) values_[wanted[i]] = values;
+  }
+
+  const IndexReader& reader_;
+  Values values_;
+  bool elevated_ = false;
+};
+
+IndexReader::IndexReader(const ObjectType& type) : type_(type) {
+  for (size_t i = 0; i < type.indexes.size(); ++i) {
+    const Index& index = type.indexes[i];
+    if (index.path == "@key") of_key_.push_back(i);
+    if (index.path == "@elevated") flags_.push_back(i);
+    if (is_containment(index)) containments_.push_back(i);
+    for (const std::string_view name : members_of(index)) {
+      const auto place = std::ranges::lower_bound(members_, name, {}, &Member::name);
+      const bool known = place != members_.end() && place->name == name;
+      (known ? place : members_.insert(place, Member{name, {}}))->indexes.push_back(i);
+    }
+    if (std::optional<std::string> value = unset_value(type, index)) {
+      unset_.push_back(i);
+      unset_value_.push_back(std::move(*value));
+    }
+  }
+}
+
+IndexReader::Values IndexReader::values(std::string_view key, std::string_view body) const {
+  Collector collector(*this, key);
   const simdjson::padded_string padded(body);
   ondemand::document document;
   ondemand::object object;
@@ -332,10 +352,9 @@ std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::
       break;
     collector.member(name, value);
   }
-  std::vector<std::vector<std::string>> values = collector.finish();
-  for (size_t i = 0; i < type.indexes.size(); ++i) {
-    if (!is_containment(type.indexes[i])) continue;
-    if (const std::optional<AddressRange> range = address_range(type.indexes[i], body))
+  Values values = collector.finish();
+  for (const size_t i : containments_) {
+    if (const std::optional<AddressRange> range = address_range(type_.indexes[i], body))
       values[i] = {range->first};  // what they are sorted by
   }
   return values;

@@ -11,13 +11,39 @@
 
 namespace mullion::model {
 
-/// The encoded values that `body` (canonical JSON) has for each index of `type`, in the order of
-/// type.indexes. Lists have any number of them; every other index has exactly one: absent members count as
-/// "", false, 0 or the zero time. "@endpoint" (the store knows owners) and containment indexes are left
-/// empty. Encodings compare byte-wise in the index's order; an unset address sorts first. No DOM is
-/// built. Content that is not JSON gives the values of an empty object.
-std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::string_view key,
-                                                   std::string_view body);
+/// What is looked up, copied or left out for each member of an object of a type, worked out once: reads the
+/// values of objects for the indexes of the type. Thread-safe.
+class IndexReader {
+ public:
+  /// One encoded list for each of the type's indexes, in their order.
+  using Values = std::vector<std::vector<std::string>>;
+
+  /// `type` must outlive it.
+  explicit IndexReader(const ObjectType& type);
+
+  /// The encoded values that `body` (canonical JSON) has for each index. Lists have any number of them; every
+  /// other index has exactly one: absent members count as "", false, 0 or the zero time. "@endpoint" (the
+  /// store knows owners) is left empty, and a containment index of an object without a range. Encodings
+  /// compare byte-wise in the index's order; an unset address sorts first. No DOM is built. Content that is
+  /// not JSON gives the values of an empty object.
+  Values values(std::string_view key, std::string_view body) const;
+
+ private:
+  /// A top-level member and the indexes that it has values for.
+  struct Member {
+    std::string_view name;
+    std::vector<size_t> indexes;
+  };
+  class Collector;
+
+  const ObjectType& type_;
+  std::vector<Member> members_;           // sorted by name
+  std::vector<size_t> of_key_;            // indexes of the object's key
+  std::vector<size_t> flags_;             // "@elevated"
+  std::vector<size_t> unset_;             // those that have a value although the member is absent
+  std::vector<std::string> unset_value_;  // of each of them
+  std::vector<size_t> containments_;
+};
 /// Same for an argument a client wrote in a filter; kNotAcceptable with the text of filters.md section 2.
 Result<std::string> encode_index_argument(const Index& index, std::string_view prefix, std::string_view text);
 /// The value as a filter on the index would name it. Absent for versions, of which only the order is kept:

@@ -19,7 +19,7 @@ std::vector<std::string> values(std::string_view prefix, std::string_view index,
   const ObjectType& type = type_of(prefix);
   const Index* found = type.find_index(index);
   EXPECT_NE(found, nullptr) << index;
-  return index_values(type, key, body)[static_cast<size_t>(found - type.indexes.data())];
+  return IndexReader(type).values(key, body)[static_cast<size_t>(found - type.indexes.data())];
 }
 
 using List = std::vector<std::string>;
@@ -36,6 +36,12 @@ TEST(IndexValues, ReadWhatIsThere) {
   EXPECT_EQ(values("machines", "Stage", kMachine), List{"st\xc3\xa9"});
   EXPECT_EQ(values("bootenvs", "OsName", R"({"OS":{"Family":"x","Name":"ubuntu"}})"), List{"ubuntu"});
   EXPECT_TRUE(values("machines", "Endpoint", kMachine).empty());
+}
+
+TEST(IndexValues, MembersNamedLikeSpecialIndexesAreNoValues) {
+  EXPECT_EQ(values("machines", "Key", R"({"@key":"other","@endpoint":"x"})", "thekey"), List{"thekey"});
+  EXPECT_TRUE(values("machines", "Endpoint", R"({"@endpoint":"x"})").empty());
+  EXPECT_TRUE(values("machines", "Params", R"({"@params":["x"]})").empty());
 }
 
 TEST(IndexValues, UnsetScalarsHaveOneValue) {

@@ -252,6 +252,7 @@ Result<json::value> normalise_field(const Field& field, json::value value, std::
 Result<json::object> normalise_fields(std::span<const Field> fields, json::object input,
                                       const json::object* before, std::string_view where) {
   json::object out;
+  out.reserve(fields.size());
   for (const Field& field : fields) {
     json::value value;
     json::value* given = find_member(input, field.name);

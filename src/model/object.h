@@ -92,15 +92,14 @@ struct PatchLimits {
   size_t depth = 128;
 };
 
-/// RFC 6902 on a copy of `document`; all six operations. Errors: kConflict with the messages of errors.md
-/// section 2
+/// RFC 6902; all six operations. Errors: kConflict with the messages of errors.md section 2
 /// ("Patch error at line N: Test op failed." and "Patch: [...]", cut when it is long), kNotAcceptable when
 /// the patch is undecodable, kTooLarge naming the operation and the limit when the result, while it is made,
 /// is larger than `limits` or `budget` ends.
-Result<json::value> apply_patch(const json::value& document, const json::value& patch, Budget& budget,
+Result<json::value> apply_patch(json::value document, const json::value& patch, Budget& budget,
                                 const PatchLimits& limits = {});
 /// The same with kPatchSteps.
-Result<json::value> apply_patch(const json::value& document, const json::value& patch);
+Result<json::value> apply_patch(json::value document, const json::value& patch);
 
 /// Splices `"Endpoint":"id",` behind the opening brace of a canonical body.
 void append_with_endpoint(std::string& out, std::string_view body, std::string_view endpoint);

@@ -164,8 +164,8 @@ bool is_absent_member(json::value& document, const Operation& operation) {
 /// A document while a patch is applied to it: it is never larger than the limits allow.
 class Patching {
  public:
-  Patching(const json::value& document, Budget& budget, const PatchLimits& limits)
-      : measure_(budget), budget_(budget), limits_(limits), document_(document) {
+  Patching(json::value document, Budget& budget, const PatchLimits& limits)
+      : measure_(budget), budget_(budget), limits_(limits), document_(std::move(document)) {
     bytes_ = measure_.of(document_).bytes;
   }
 
@@ -419,13 +419,13 @@ class PrettyPatch {
 
 }  // namespace
 
-Result<json::value> apply_patch(const json::value& document, const json::value& patch, Budget& budget,
+Result<json::value> apply_patch(json::value document, const json::value& patch, Budget& budget,
                                 const PatchLimits& limits) {
   if (!patch.is_array()) return Error(ErrorCode::kNotAcceptable, "a patch must be an array of operations");
   if (patch.get_array().size() > kMaxOperations) {
     return Error(ErrorCode::kTooLarge, fmt::format("a patch may have at most {} operations", kMaxOperations));
   }
-  Patching patching(document, budget, limits);
+  Patching patching(std::move(document), budget, limits);
   size_t line = 0;
   for (const json::value& entry : patch.get_array()) {
     const Result<Operation> operation = decode(entry, line);
@@ -440,9 +440,9 @@ Result<json::value> apply_patch(const json::value& document, const json::value& 
   return patching.take();
 }
 
-Result<json::value> apply_patch(const json::value& document, const json::value& patch) {
+Result<json::value> apply_patch(json::value document, const json::value& patch) {
   Budget budget(kPatchSteps);
-  return apply_patch(document, patch, budget);
+  return apply_patch(std::move(document), patch, budget);
 }
 
 }  // namespace mullion::model

@@ -23,14 +23,14 @@ bool is_available(const std::optional<std::string>& body) {
   return body && model::raw_member(*body, "Available") == "true";
 }
 
-/// Whether those who refer to the object may see a difference.
-bool turned(const store::AppliedChange& change) {
-  return change.body.has_value() != change.old_body.has_value() ||
-         is_available(change.body) != is_available(change.old_body);
-}
-
 bool is_target(std::string_view type) {
   return std::ranges::any_of(references(), [&](const Reference& entry) { return entry.target == type; });
+}
+
+/// Whether a verdict on another object may differ now.
+bool turned(const store::AppliedChange& change) {
+  if (change.body.has_value() != change.old_body.has_value()) return true;
+  return is_target(change.id.type) && is_available(change.body) != is_available(change.old_body);
 }
 
 /// Who refers to things and can be refused for it.
@@ -60,6 +60,7 @@ std::string updated_body(const model::ObjectType& type, const std::string& body,
 
 AvailabilityUpdater::AvailabilityUpdater(Context& context, env::Runtime& runtime, env::TaskGroup& tasks)
     : context_(context),
+      newest_turn_(context.store.newest().seq),
       follower_(context.store, runtime,
                 {"availability",
                  {.rules = {{""}}},
@@ -72,6 +73,7 @@ void AvailabilityUpdater::stop() { follower_.stop(); }
 
 /// Everything that can be judged: what came and went meanwhile is not known.
 void AvailabilityUpdater::doubt_all() {
+  newest_turn_ = context_.store.newest().seq;
   Work found;
   const std::shared_ptr<const store::Snapshot> snapshot = context_.store.snapshot();
   for (const std::string& type : snapshot->types()) {
@@ -84,19 +86,26 @@ void AvailabilityUpdater::doubt_all() {
   add(std::move(found));
 }
 
+/// A write is judged by what was there when it began: what came or went meanwhile is noticed here. The many
+/// that nobody refers to (machines) are only looked at again when something is wrong with them.
+bool AvailabilityUpdater::doubtful(const store::AppliedChange& change) const {
+  if (!change.body || !has_availability(change.id.type)) return false;
+  if (change.computed_from != 0 && change.computed_from >= newest_turn_) return false;
+  return is_target(change.id.type) || !is_available(change.body);
+}
+
 void AvailabilityUpdater::follow(const store::Commit& commit) {
   Work found;
+  bool turns = false;
   for (const store::AppliedChange& change : commit.changes) {
     if (store::is_remote(change.id.owner)) continue;
-    const Name name(change.id.type, change.id.key);
-    const bool target = is_target(change.id.type);
-    if (target && turned(change)) found.turned.insert(name);
-    // A write is judged by what was there when it began; what came or went meanwhile is noticed here. The
-    // many that nobody refers to (machines) are only looked at again when something is wrong with them.
-    const bool doubtful =
-        change.body && has_availability(change.id.type) && (target || !is_available(change.body));
-    if (doubtful) found.doubted.insert(name);
+    Name name(change.id.type, change.id.key);
+    if (doubtful(change)) found.doubted.insert(name);
+    if (!turned(change)) continue;
+    turns = true;
+    if (is_target(change.id.type)) found.turned.insert(std::move(name));
   }
+  if (turns) newest_turn_ = commit.cursor.seq;
   add(std::move(found));
 }
 

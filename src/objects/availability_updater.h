@@ -29,6 +29,7 @@ class AvailabilityUpdater {
   };
 
   void follow(const store::Commit& commit);
+  bool doubtful(const store::AppliedChange& change) const;
   void doubt_all();
   void add(Work found);
   Work take();
@@ -39,6 +40,7 @@ class AvailabilityUpdater {
   env::Task<void> update(const Name& name);
 
   Context& context_;
+  uint64_t newest_turn_;  // the newest commit in which something turned, or may have; the follower's alone
   Mutex mutex_;
   Work waiting_ GUARDED_BY(mutex_);
   env::Signal signal_;

@@ -27,7 +27,7 @@ const std::string kFar = "00000000-0000-4000-8000-00000000000f";
 class Objects : public ::testing::Test {
  protected:
   void put(std::string_view prefix, std::string_view owner, const std::string& key,
-           const json::object& members) {
+           const json::object& members, uint64_t computed_from = 0) {
     Result<json::object> object = model::normalise(type_of(prefix), members, nullptr);
     ASSERT_TRUE(object) << object.error().text();
     // What the server says of an object is nobody else's to write.
@@ -38,11 +38,13 @@ class Objects : public ::testing::Test {
     batch.changes.push_back({{std::string(prefix), std::string(owner), key},
                              model::canonical_body(type_of(prefix), *object),
                              store::Expect::kAnything,
-                             {}});
+                             {},
+                             computed_from});
     ASSERT_TRUE(store->commit_sync(std::move(batch)));
   }
-  void put(std::string_view prefix, const std::string& key, const json::object& members) {
-    put(prefix, store::kOwn, key, members);
+  void put(std::string_view prefix, const std::string& key, const json::object& members,
+           uint64_t computed_from = 0) {
+    put(prefix, store::kOwn, key, members, computed_from);
   }
   std::string key_of(const std::optional<Target>& found) const {
     return found ? fmt::format("{}{}", found->owner == store::kLayered ? "layer:" : "", found->key)
@@ -172,6 +174,27 @@ TEST_F(Objects, AvailabilityFollowsWhatIsReferredTo) {
   gone.changes.push_back({{"tasks", "", "t1"}, std::nullopt, store::Expect::kAnything, {}});
   ASSERT_TRUE(store->commit_sync(std::move(gone)));
   EXPECT_TRUE(env::eventually([&] { return available() == "false"; }));
+  updater.stop();
+  tasks.stop();
+}
+
+TEST_F(Objects, AvailabilityIsJudgedAgainWhenSomethingTurnedAfterTheViewOfAWrite) {
+  env::TaskGroup tasks(runtime.executor(), "test");
+  AvailabilityUpdater updater(context, runtime, tasks);
+  const auto available = [this](const std::string& stage) {
+    return std::string(model::raw_member(store->snapshot()->get_local("stages", stage)->body, "Available"));
+  };
+  const auto put_stage = [this](const std::string& name, uint64_t computed_from) {
+    put("stages", name, {{"Name", name}, {"Tasks", {"none"}}, {"Available", true}}, computed_from);
+  };
+  const uint64_t before = store->newest().seq;
+  put("tasks", "t1", {{"Name", "t1"}, {"Available", true}});
+  put_stage("a-since", store->newest().seq);  // wrong on purpose: nobody looks again
+  put_stage("b-before", before);
+  put_stage("c-unknown", 0);
+  EXPECT_TRUE(env::eventually([&] { return available("b-before") == "false"; }));
+  EXPECT_TRUE(env::eventually([&] { return available("c-unknown") == "false"; }));
+  EXPECT_EQ(available("a-since"), "true");
   updater.stop();
   tasks.stop();
 }

@@ -25,8 +25,7 @@ struct Written {
 
 /// Turns the object as shown into the wanted one, within a budget of kPatchSteps at most. May run several
 /// times: other writers may come first, and what takes longer is done again on another thread.
-using Edit =
-    std::function<Result<boost::json::value>(const boost::json::object& shown, model::Budget& budget)>;
+using Edit = std::function<Result<boost::json::value>(boost::json::object shown, model::Budget& budget)>;
 /// Says of an object that may be created that there is none to create after all.
 using Unless = std::function<bool(const boost::json::object& object)>;
 /// Whether a change is about the object as a whole (event `update`), or about its parameters or its meta data

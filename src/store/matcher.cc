@@ -11,6 +11,7 @@ using internal::CompiledFilter;
 
 struct Matcher::Compiled {
   const model::ObjectType* type;
+  model::IndexReader reader;
   Query query;
   internal::CompiledQuery filters;
 
@@ -35,12 +36,13 @@ struct Matcher::Compiled {
 Result<Matcher> Matcher::make(const model::ObjectType& type, Query query) {
   Result<internal::CompiledQuery> filters = internal::compile_query(type, query);
   if (!filters) return filters.error();
-  return Matcher(std::make_shared<const Compiled>(Compiled{&type, std::move(query), std::move(*filters)}));
+  return Matcher(std::make_shared<const Compiled>(
+      Compiled{&type, model::IndexReader(type), std::move(query), std::move(*filters)}));
 }
 
 bool Matcher::matches(std::string_view owner, std::string_view key, std::string_view body) const {
   if (!compiled_->within_bounds(owner, key)) return false;
-  const std::vector<std::vector<std::string>> values = model::index_values(*compiled_->type, key, body);
+  const model::IndexReader::Values values = compiled_->reader.values(key, body);
   const auto passes = [&](const CompiledFilter& filter) {
     return compiled_->passes(filter, owner, body, values);
   };

@@ -56,6 +56,23 @@ TEST_P(StoreCommits, LaterChangeOfABatchSeesTheEarlierOne) {
   EXPECT_EQ(kept_digests(*view), recomputed_digests(*view));
 }
 
+TEST_P(StoreCommits, LaterChangeOfABatchSeesTheEarlierOneWhenBothAreExpected) {
+  must_commit(*store_, {put("jobs", "a", "1")});
+  const auto feed = attach_feed(*store_, "test", {.everything = true});
+  Batch batch = batch_of({put("jobs", "a", "2"), put("jobs", "a", "3"), erase("jobs", "a")});
+  for (Change& change : batch.changes) {
+    change.expect = Expect::kSame;
+    change.expected_hash = hash128("1");  // as it was before the batch
+  }
+  must_commit(*store_, std::move(batch));
+  std::vector<std::string> before;
+  for (const auto& commit : feed->take().commits) {
+    for (const AppliedChange& change : commit->changes) before.push_back(*change.old_body);
+  }
+  EXPECT_EQ(before, (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(kept_digests(*store_->snapshot()), recomputed_digests(*store_->snapshot()));
+}
+
 TEST_P(StoreCommits, BatchWithoutEffectStillCommits) {
   must_commit(*store_, {put("jobs", "a", "1")});
   const auto feed = attach_feed(*store_, "test", {.everything = true});
@@ -375,6 +392,30 @@ TEST_P(StoreCommits, SecretGuardsRefuseWhatChangedMeanwhile) {
   std::vector<bool> told;
   for (const auto& commit : feed->take().commits) told.push_back(commit->secrets);
   EXPECT_EQ(told, (std::vector<bool>{true, false})) << "followers hear that secrets changed, not which";
+}
+
+TEST_P(StoreCommits, SecretsThatStayAsTheyAreAreNoChange) {
+  const auto feed = attach_feed(*store_, "test", {.everything = true});
+  const std::optional<std::string> values[] = {"v", "v", "w", std::nullopt, std::nullopt};
+  for (const std::optional<std::string>& value : values) {
+    Batch batch;
+    batch.secrets.push_back({"keys", "k", value});
+    must_commit(*store_, std::move(batch));
+  }
+  std::vector<bool> told;
+  for (const auto& commit : feed->take().commits) told.push_back(commit->secrets);
+  EXPECT_EQ(told, (std::vector<bool>{true, false, true, true, false}));
+}
+
+TEST_P(StoreCommits, ComputedFromIsToldToFollowers) {
+  const auto feed = attach_feed(*store_, "test", {.everything = true});
+  Batch batch = batch_of({put("jobs", "a", "1"), put("jobs", "b", "1")});
+  batch.changes.back().computed_from = 7;
+  must_commit(*store_, std::move(batch));
+  const auto commits = feed->take().commits;
+  ASSERT_EQ(commits.size(), 1U);
+  EXPECT_EQ(commits.front()->changes.front().computed_from, 0U);
+  EXPECT_EQ(commits.front()->changes.back().computed_from, 7U);
 }
 
 /// What waits is written when the test says so; or not at all, as when the process ends before.

@@ -56,6 +56,9 @@ struct Change {
   std::optional<std::string> body;
   Expect expect = Expect::kAnything;
   Digest expected_hash;  // hash128(body) for kSame
+  /// The commit whose view the body was computed from, for followers that would compute it again; 0: not
+  /// told.
+  uint64_t computed_from = 0;
 };
 
 /// A precondition on an object that the batch does not change.
@@ -127,6 +130,7 @@ struct AppliedChange {
   ObjectId id;
   std::optional<std::string> old_body;
   std::optional<std::string> body;
+  uint64_t computed_from = 0;  // as the batch told it; 0 in commits that were read again
 };
 
 /// A commit as published to in-process followers (index, events) right after it is durable and visible.

@@ -19,10 +19,9 @@ env::Task<Result<net::Response>> patch_from(Call& call, json::object begin) {
   Result<json::value> patch = parse_body(call);
   if (!patch) co_return patch.error();
   objects::Edit edit = [operations = std::move(*patch), begin = std::move(begin),
-                        limits = patch_limits(call)](const json::object& shown, model::Budget& budget) {
-    json::object from = shown;
-    for (const auto& [name, value] : begin) from[name] = value;
-    return model::apply_patch(json::value(std::move(from)), operations, budget, limits);
+                        limits = patch_limits(call)](json::object shown, model::Budget& budget) {
+    for (const auto& [name, value] : begin) shown[name] = value;
+    return model::apply_patch(json::value(std::move(shown)), operations, budget, limits);
   };
   RequestedWrite asked(call);
   Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kObject);

@@ -32,16 +32,14 @@ Result<net::Response> params_response(const Call& call, const Written& written) 
 
 /// An Edit of the Params member alone.
 Edit edit_params(Edit change) {
-  return
-      [change = std::move(change)](const json::object& shown, model::Budget& budget) -> Result<json::value> {
-        json::object copy = shown;
-        const json::object* params = objects::object_member(&shown, "Params");
-        Result<json::value> wanted = change(params == nullptr ? json::object() : *params, budget);
-        if (!wanted) return wanted;
-        if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
-        copy["Params"] = std::move(*wanted);
-        return json::value(std::move(copy));
-      };
+  return [change = std::move(change)](json::object shown, model::Budget& budget) -> Result<json::value> {
+    const json::object* params = objects::object_member(&shown, "Params");
+    Result<json::value> wanted = change(params == nullptr ? json::object() : *params, budget);
+    if (!wanted) return wanted;
+    if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
+    shown["Params"] = std::move(*wanted);
+    return json::value(std::move(shown));
+  };
 }
 
 Result<json::object> wanted_params(Call& call) {
@@ -170,14 +168,13 @@ env::Task<Result<net::Response>> patch_meta(Call& call) {
   Result<json::value> patch = parse_body(call);
   if (!patch) co_return patch.error();
   Edit edit = [operations = std::move(*patch), limits = patch_limits(call)](
-                  const json::object& shown, model::Budget& budget) -> Result<json::value> {
+                  json::object shown, model::Budget& budget) -> Result<json::value> {
     const json::object* meta = objects::object_member(&shown, "Meta");
     Result<json::value> wanted =
         model::apply_patch(json::value(meta == nullptr ? json::object() : *meta), operations, budget, limits);
     if (!wanted) return wanted;
-    json::object copy = shown;
-    copy["Meta"] = std::move(*wanted);
-    return json::value(std::move(copy));
+    shown["Meta"] = std::move(*wanted);
+    return json::value(std::move(shown));
   };
   RequestedWrite asked(call);
   Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);

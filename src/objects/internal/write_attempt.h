@@ -18,6 +18,7 @@ struct Write::Attempt {
   boost::json::object secrets = {};
   std::optional<std::string> merged_secrets = {};  // to be stored; absent: they stay as they are
   std::optional<auth::KeyPair> sealed_with = {};   // what the object is sealed with, or was
+  uint64_t judged_in = 0;                          // commit of the view that the rules were checked in
   std::string body = {};
   store::Batch batch = {};
   env::Turns::Turn alone = {};

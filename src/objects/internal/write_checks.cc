@@ -95,6 +95,7 @@ std::vector<std::string> told(std::vector<std::string> breaches) {
 std::vector<std::string> Write::broken_rules(model::Budget& budget) {
   Draft& draft = attempt_->draft;
   const std::shared_ptr<const store::Snapshot> snapshot = context_.store.snapshot();
+  attempt_->judged_in = snapshot->cursor().seq;
   Unresolved unresolved;
   const SnapshotLookup lookup(context_, *snapshot,
                               shows_to_writer(caller_, draft.before, attempt_->named, unresolved));
@@ -124,6 +125,7 @@ Write::Outcome Write::check_unique() {
   store::Change change;
   change.id = {std::string(type_.prefix), std::string(store::kOwn), at.draft.key};
   change.body = std::move(at.body);
+  change.computed_from = at.judged_in;
   change.expect = store::Expect::kAbsent;
   if (at.current.owner == store::kOwn && at.draft.before != nullptr) {
     change.expect = store::Expect::kSame;
@@ -223,13 +225,15 @@ Write::Outcome Write::begin_override() {
 
 env::Task<Write::Outcome> Write::edit_shown() {
   Attempt& at = *attempt_;
-  json::object shown = at.base;
-  if (type_.traits.has_endpoint) shown["Endpoint"] = context_.shown_endpoint(at.current.owner);
-  fill_secret(type_, shown,
-              visible_secret(caller_.principal, caller_.rights, *at.snapshot, type_, at.current));
+  const std::string secret =
+      visible_secret(caller_.principal, caller_.rights, *at.snapshot, type_, at.current);
   Result<json::value> wanted = co_await model::within_budget<json::value>(
-      caller_.account, model::kInlinePatchSteps, model::kPatchSteps,
-      [this, &shown](model::Budget& budget) { return edit_(shown, budget); });
+      caller_.account, model::kInlinePatchSteps, model::kPatchSteps, [&](model::Budget& budget) {
+        json::object shown = at.base;
+        if (type_.traits.has_endpoint) shown["Endpoint"] = context_.shown_endpoint(at.current.owner);
+        fill_secret(type_, shown, secret);
+        return edit_(std::move(shown), budget);
+      });
   if (!wanted) co_return about_document(wanted.error());
   at.wanted = std::move(*wanted);
   co_return Next::kGoOn;

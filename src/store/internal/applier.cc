@@ -97,13 +97,14 @@ Result<std::optional<std::string>> Applier::read_row(Table table, std::string_vi
   return std::optional<std::string>(std::move(*body));
 }
 
-Result<void> Applier::check_one(const ObjectId& id, Expect expect, const Digest& expected_hash) const {
+Result<void> Applier::check_one(const ObjectId& id, Expect expect, const Digest& expected_hash) {
   if (expect == Expect::kAnything) return {};
   const std::optional<TypeId> type = names_.find_type(id.type);
   const std::optional<OwnerId> owner = names_.find_owner(id.owner);
   std::optional<std::string> body;
+  std::string row;
   if (type && owner) {
-    const std::string row = object_row(*type, id.key, *owner);
+    row = object_row(*type, id.key, *owner);
     Result<std::optional<std::string>> read = read_row(Table::kObjects, row);
     if (read && !*read && *owner == kLayeredId) read = read_row(Table::kHidden, row);
     if (!read) return read.error();
@@ -112,7 +113,16 @@ Result<void> Applier::check_one(const ObjectId& id, Expect expect, const Digest&
   if (expect == Expect::kAbsent && body) return conflict(id, "already exists");
   if (expect != Expect::kAbsent && !body) return conflict(id, "does not exist");
   if (expect == Expect::kSame && hash128(*body) != expected_hash) return conflict(id, "changed meanwhile");
+  if (expect == Expect::kSame && *owner != kLayeredId) checked_ = Row{std::move(row), std::move(*body)};
   return {};
+}
+
+/// The body in a row of objects.
+Result<std::optional<std::string>> Applier::take_body(const std::string& row) {
+  if (!checked_ || checked_->row != row) return read_row(Table::kObjects, row);
+  std::optional<std::string> body(std::move(checked_->body));
+  checked_.reset();
+  return body;
 }
 
 Result<void> Applier::check_secret_guard(const SecretGuard& guard) const {
@@ -141,8 +151,9 @@ Result<void> Applier::check_unique(const UniqueGuard& guard, const std::vector<A
   return {};
 }
 
-Result<void> Applier::check(const PreparedBatch& prepared, const std::vector<Applied>& before) const {
+Result<void> Applier::check(const PreparedBatch& prepared, const std::vector<Applied>& before) {
   const Batch& batch = prepared.batch;
+  checked_.reset();
   if (Result<void> fine = check_origin(batch); !fine) return fine;
   for (const Change& change : batch.changes) {
     if (Result<void> fine = check_id(change.id); !fine) return fine;
@@ -202,6 +213,7 @@ Result<void> Applier::write_row(const ObjectId& id, TypeId type, OwnerId owner,
                                 const std::optional<std::string>& old_body) {
   const std::string row = object_row(type, id.key, owner);
   const std::string owned = owned_row(owner, type, id.key);
+  if (checked_ && checked_->row == row) checked_.reset();
   Result<void> done =
       body ? transaction_.put(Table::kObjects, row, *compressed) : transaction_.erase(Table::kObjects, row);
   if (!done) return done;
@@ -249,10 +261,10 @@ Result<void> Applier::apply_change(const Change& change, const std::optional<std
     return change.body ? transaction_.put(Table::kHidden, row, *compressed)
                        : transaction_.erase(Table::kHidden, row);
   }
-  const Result<std::optional<std::string>> old_body = read_row(Table::kObjects, row);
+  const Result<std::optional<std::string>> old_body = take_body(row);
   if (!old_body) return old_body.error();
   if (!change.body && !*old_body) return {};
-  changes_.push_back({change.id, *old_body, change.body});
+  changes_.push_back({change.id, *old_body, change.body, change.computed_from});
   if (Result<void> done = write_row(change.id, *type, *owner, change.body, compressed, *old_body); !done)
     return done;
   if (*owner != kOwnId) return {};
@@ -264,6 +276,8 @@ Result<void> Applier::apply_change(const Change& change, const std::optional<std
 Result<void> Applier::apply_secrets(const Batch& batch) {
   for (const SecretChange& secret : batch.secrets) {
     const std::string row = secret_row(secret.space, secret.key);
+    if (transaction_.get(Table::kSecrets, row) == secret.value) continue;
+    secrets_changed_ = true;
     Result<void> done = secret.value ? transaction_.put(Table::kSecrets, row, *secret.value)
                                      : transaction_.erase(Table::kSecrets, row);
     if (!done) return done;
@@ -300,6 +314,7 @@ Result<Applied> Applier::apply(PreparedBatch prepared, const Cursor& cursor, env
   changes_.clear();
   rows_.clear();
   touched_.clear();
+  secrets_changed_ = false;
   Batch& batch = prepared.batch;
   for (size_t i = 0; i < batch.changes.size(); ++i) {
     if (Result<void> done = apply_change(batch.changes[i], prepared.compressed[i]); !done)
@@ -317,7 +332,7 @@ Result<Applied> Applier::apply(PreparedBatch prepared, const Cursor& cursor, env
   commit->update_action = command.update_action;
   commit->time = time;
   commit->changes = std::move(changes_);
-  commit->secrets = !command.secrets.empty();
+  commit->secrets = secrets_changed_;
   return Applied{std::move(commit), std::move(rows_), find_differences(expected), std::move(command)};
 }
 

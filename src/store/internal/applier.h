@@ -62,7 +62,7 @@ class Applier {
   /// `before`: what was applied in this transaction. kConflict when a precondition fails, with nothing
   /// written; kInvalid for keys that cannot be stored, kTooLarge for bodies; kInsufficientStorage when a full
   /// database should grow.
-  Result<void> check(const PreparedBatch& prepared, const std::vector<Applied>& before) const;
+  Result<void> check(const PreparedBatch& prepared, const std::vector<Applied>& before);
   /// Writes objects, digests, secrets, origin and the log entry. After an error the transaction must be
   /// dropped.
   Result<Applied> apply(PreparedBatch prepared, const Cursor& cursor, env::WallTime time,
@@ -73,8 +73,9 @@ class Applier {
  private:
   Result<void> check_unique(const UniqueGuard& guard, const std::vector<Applied>& before) const;
   Result<void> check_secret_guard(const SecretGuard& guard) const;
-  Result<void> check_one(const ObjectId& id, Expect expect, const Digest& expected_hash) const;
+  Result<void> check_one(const ObjectId& id, Expect expect, const Digest& expected_hash);
   Result<std::optional<std::string>> read_row(Table table, std::string_view row) const;
+  Result<std::optional<std::string>> take_body(const std::string& row);
   Result<void> write_row(const ObjectId& id, TypeId type, OwnerId owner,
                          const std::optional<std::string>& body, const std::optional<std::string>& compressed,
                          const std::optional<std::string>& old_body);
@@ -95,6 +96,12 @@ class Applier {
   std::vector<AppliedChange> changes_;
   std::vector<RowChange> rows_;
   std::map<std::pair<OwnerId, TypeId>, TypeDigest> touched_;
+  bool secrets_changed_ = false;
+  struct Row {
+    std::string row;
+    std::string body;
+  };
+  std::optional<Row> checked_;  // what check() read last, until the row is written: the change needs it again
 };
 
 }  // namespace mullion::store::internal

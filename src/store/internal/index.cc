@@ -5,7 +5,6 @@
 #include <tuple>
 
 #include "base/mutex.h"
-#include "model/index_value.h"
 
 namespace mullion::store::internal {
 namespace {
@@ -82,6 +81,7 @@ void visit_ranges(Operator op, const std::vector<std::string>& arguments, Iterat
 
 TypeIndex::TypeIndex(const model::ObjectType* type, OwnerName owner_name)
     : type_(type),
+      reader_(type == nullptr ? std::nullopt : std::make_optional<model::IndexReader>(*type)),
       owner_name_(std::move(owner_name)),
       postings_(type == nullptr ? 0 : type->indexes.size()),
       with_value_(postings_.size()),
@@ -146,9 +146,10 @@ void TypeIndex::remove_values(uint32_t row, const std::vector<std::vector<std::s
 
 void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::string_view> old_body,
                       std::optional<std::string_view> new_body) {
-  using Values = std::vector<std::vector<std::string>>;
-  Values before = type_ != nullptr && old_body ? model::index_values(*type_, key, *old_body) : Values();
-  Values after = type_ != nullptr && new_body ? model::index_values(*type_, key, *new_body) : Values();
+  const auto values_of = [&](std::optional<std::string_view> body) {
+    return reader_ && body ? reader_->values(key, *body) : model::IndexReader::Values();
+  };
+  model::IndexReader::Values before = values_of(old_body), after = values_of(new_body);
   const Lock sets(sets_mutex_), columns(columns_mutex_), search(search_mutex_);
   std::string searched = search_ ? search_text(*type_, key, after) : std::string();
   const bool same_search = search_ && old_body && new_body && searched == search_text(*type_, key, before);

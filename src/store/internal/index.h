@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "model/index_value.h"
 #include "model/object_type.h"
 #include "store/internal/encoding.h"
 #include "store/internal/match.h"
@@ -168,6 +169,7 @@ class TypeIndex {
                  const VisitValue& visit) const;
 
   const model::ObjectType* type_;
+  std::optional<model::IndexReader> reader_;  // of the type, when it is known
   OwnerName owner_name_;
   ByKey by_key_;
   std::vector<ByKey::const_iterator> rows_;

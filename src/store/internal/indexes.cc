@@ -140,7 +140,7 @@ bool Indexes::has(const UniqueGuard& guard, std::string_view key, std::string_vi
   const model::ObjectType* const type = types_.find(guard.type);
   const std::optional<size_t> position = type == nullptr ? std::nullopt : index_position(*type, guard.index);
   if (!position) return false;
-  const std::vector<std::vector<std::string>> values = model::index_values(*type, key, body);
+  const model::IndexReader::Values values = model::IndexReader(*type).values(key, body);
   return std::ranges::find(values[*position], guard.value) != values[*position].end();
 }
 

@@ -167,7 +167,7 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
     }
     const std::optional<std::string> body = get({query.type, ref.owner, ref.key});
     if (!body) throw ReadFailure(Error(ErrorCode::kCorrupt, "an indexed object is missing"));
-    const std::vector<std::string> values = model::index_values(type, ref.key, *body)[*compiled.sort];
+    const std::vector<std::string> values = model::IndexReader(type).values(ref.key, *body)[*compiled.sort];
     if (!values.empty()) out.value = values.front();
     return out;
   }
