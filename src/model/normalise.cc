@@ -255,11 +255,11 @@ Result<json::object> normalise_fields(std::span<const Field> fields, json::objec
   out.reserve(fields.size());
   for (const Field& field : fields) {
     json::value value;
-    json::value* given = find_member(input, field.name);
-    const json::value* earlier = before == nullptr ? nullptr : before->if_contains(field.name);
+    json::value* given = field.read_only ? nullptr : find_member(input, field.name);
     if (field.read_only && before != nullptr) {
+      const json::value* earlier = before->if_contains(field.name);
       value = earlier != nullptr ? *earlier : default_value(field);
-    } else if (given == nullptr || field.read_only) {
+    } else if (given == nullptr) {
       value = default_value(field);
     } else {
       const std::string path =

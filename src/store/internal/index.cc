@@ -271,10 +271,15 @@ void TypeIndex::narrow_by_parameters(const Query& query, const CompiledQuery& co
   }
 }
 
-std::vector<OwnerId> TypeIndex::remote_owners(const RowSet& rows) const {
+std::vector<OwnerId> TypeIndex::remote_owners(const Query& query, const CompiledQuery& compiled,
+                                              const RowSet& rows) const {
   std::vector<OwnerId> out;
   for (const auto& [owner, own_rows] : by_owner_) {
-    if (owner >= kFirstRemoteId && own_rows.intersects(rows)) out.push_back(owner);
+    if (owner < kFirstRemoteId) continue;
+    const bool asked_for = std::ranges::all_of(compiled.filters, [&](const CompiledFilter& filter) {
+      return !filter.is_endpoint() || owner_matches(filter, owner_name_(owner), query.own_id);
+    });
+    if (asked_for && own_rows.intersects(rows)) out.push_back(owner);
   }
   return out;
 }
@@ -461,14 +466,15 @@ RowSet TypeIndex::matching_rows(const Query& query, const CompiledQuery& compile
                                 const StandingSetPtr& among, Answer& answer) const {
   RowSet matching = rows_within_bounds(query, compiled, remote, among);
   answer.total = matching.size();
-  for (const CompiledFilter& filter : compiled.filters) {
-    if (filter.is_endpoint()) matching.intersect(rows_of_owners(filter, query));
-  }
   // The owners that a filter on Endpoint leaves are those whose age matters to the answer.
-  answer.owners = remote_owners(matching);
+  answer.owners = remote_owners(query, compiled, matching);
   for (const CompiledFilter& filter : compiled.filters) {
     if (!filter.is_endpoint() && filter.index_position()) narrow(filter, matching);
     if (!filter.index_position()) answer.complete = false;
+  }
+  // Last, as owners have more objects than most values have.
+  for (const CompiledFilter& filter : compiled.filters) {
+    if (filter.is_endpoint() && !matching.empty()) matching.intersect(rows_of_owners(filter, query));
   }
   narrow_by_parameters(query, compiled, matching);
   if (!query.search.empty()) matching.intersect(rows_searched(query.search));

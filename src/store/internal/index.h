@@ -134,7 +134,9 @@ class TypeIndex {
   /// Narrows `matching` to rows that may hold the parameters a query asks for.
   void narrow_by_parameters(const Query& query, const CompiledQuery& compiled, RowSet& matching) const;
   void narrow(const CompiledFilter& filter, RowSet& matching) const;
-  std::vector<OwnerId> remote_owners(const RowSet& rows) const;
+  /// The remote owners that filters on Endpoint leave and that have some of the rows.
+  std::vector<OwnerId> remote_owners(const Query& query, const CompiledQuery& compiled,
+                                     const RowSet& rows) const;
 
   void in_order(const RowSet& matching, const Order& order, const Query& query, const Visit& visit) const;
   bool in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit,
