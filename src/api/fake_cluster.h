@@ -32,6 +32,7 @@ class FakeCluster final : public cluster::Cluster {
   std::vector<cluster::HaState> enrolled_with;
   std::vector<cluster::Candidate> candidates;
   std::vector<std::string> removed, handed_to, rekeyed, moved_to;
+  std::vector<cluster::AddressChange> address_changes;
   std::optional<Error> refusal;
   bool safe = false;
   int taken_over = 0;
@@ -74,6 +75,17 @@ class FakeCluster final : public cluster::Cluster {
     moved_to.push_back(address);
     cluster::HaState out = shown.state;
     out.consensus_address = address;
+    co_return out;
+  }
+  env::Task<Result<cluster::HaState>> change_address(cluster::AddressChange change) override {
+    if (refusal) co_return *refusal;
+    address_changes.push_back(change);
+    cluster::HaState out = shown.state;
+    out.virtual_address = change.virtual_address.value_or(out.virtual_address);
+    out.load_balanced = change.load_balanced.value_or(out.load_balanced);
+    out.virtual_interface = change.interface.value_or(out.virtual_interface);
+    out.virtual_interface_script = change.script.value_or(out.virtual_interface_script);
+    shown.state = out;
     co_return out;
   }
   env::Task<Result<void>> hand_over(std::string id) override {

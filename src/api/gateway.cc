@@ -337,7 +337,10 @@ class GatewayImpl final : public Gateway {
       case Local::kMove: {
         Result<std::string> body = co_await net::read_all(*request.body, 1 << 16);
         if (!body) co_return body.error();
-        co_return co_await change_state(around_.cluster, std::move(*body));
+        const AskServing ask = [this, &request](std::string shared) {
+          return ask_serving(request, std::move(shared));
+        };
+        co_return co_await change_state(around_.cluster, std::move(*body), ask);
       }
       case Local::kActivate:
         co_return co_await become_active(request);
@@ -395,6 +398,21 @@ class GatewayImpl final : public Gateway {
     if (!answer) co_return outcome_unknown();
     net::Response response = json_response(answer->status, std::move(answer->body));
     co_return response;
+  }
+
+  /// The same of the member that serves, in the caller's name.
+  Task<Result<net::Response>> ask_serving(const net::Request& request, std::string body) {
+    const std::optional<ActiveMember> active = around_.cluster.active_elsewhere();
+    if (!active || request.headers.get(kForwarded)) co_return nobody_serves();
+    const std::shared_ptr<net::Client> client = client_of(*active, active->api_url);
+    if (!client) co_return nobody_serves();
+    net::ClientRequest out = client::bare_request(client::put_system_consensus_state());
+    out.headers = passed_headers(request);
+    out.headers.set("Content-Type", "application/json");
+    out.body = std::move(body);
+    Result<net::TextResponse> answer = co_await net::fetch(*client, std::move(out), 1 << 20);
+    if (!answer) co_return outcome_unknown();
+    co_return json_response(answer->status, std::move(answer->body));
   }
 
   /// In a cluster that is switched by hand, without the member that served.

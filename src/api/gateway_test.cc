@@ -147,6 +147,53 @@ TEST_F(GatewayTest, WhereItListensIsItsOwn) {
   EXPECT_EQ(fixture_.cluster.moved_to, std::vector<std::string>{"192.0.2.2:8093"});
 }
 
+TEST_F(GatewayTest, TheAddressOfTheClusterIsChangedWhereItIsServed) {
+  be_passive();
+  const std::string state = "/api/v3/system/consensus/state";
+  std::string seen;
+  int answers = 200;
+  Elsewhere other(fixture_.runtime, [&](net::Request& request) -> Task<net::Response> {
+    Result<std::string> body = co_await net::read_all(*request.body, 1 << 20);
+    seen = fmt::format("{} {} {} {}", request.method, request.target,
+                       request.headers.get("Authorization").value_or("-"), *body);
+    net::Response out;
+    out.status = answers;
+    out.body = std::string("{}");
+    co_return out;
+  });
+  EXPECT_EQ(status("PUT", state, R"({"VirtAddr":"192.0.2.9/24"})"), 503) << "nobody serves";
+  fixture_.cluster.elsewhere = other.member();
+  fixture_.cluster.shown.state.virtual_interface = "eth0";
+  const auto change = [&](const char* body) {
+    return ask("PUT", state, body, {{"Authorization", "Bearer root"}}).status;
+  };
+  for (const char* body : {R"({"VirtAddr":1})", R"({"LoadBalanced":"true"})", R"({"VirtInterface":null})",
+                           R"({"ConsensusAddr":"192.0.2.2:8093","VirtAddr":"192.0.2.9/24"})"}) {
+    EXPECT_EQ(change(body), 422) << body;
+  }
+  EXPECT_EQ(change(R"({"VirtInterface":"eth0"})"), 200) << "as it is";
+  EXPECT_TRUE(fixture_.cluster.address_changes.empty());
+  EXPECT_EQ(seen, "");
+
+  EXPECT_EQ(change(R"({"VirtInterface":"eth1"})"), 200) << "is its own";
+  ASSERT_EQ(fixture_.cluster.address_changes.size(), 1u);
+  EXPECT_EQ(fixture_.cluster.address_changes[0], cluster::AddressChange{.interface = "eth1"});
+  EXPECT_EQ(seen, "");
+
+  EXPECT_EQ(change(R"({"VirtAddr":"192.0.2.9/24","LoadBalanced":false,"VirtInterface":"eth2"})"), 200);
+  EXPECT_EQ(seen, "PUT /api/v3/system/consensus/state Bearer root {\"VirtAddr\":\"192.0.2.9/24\"}");
+  EXPECT_EQ(fixture_.cluster.shown.state.virtual_interface, "eth2");
+
+  answers = 422;
+  EXPECT_EQ(change(R"({"VirtAddr":"192.0.2.9","VirtInterface":"eth3"})"), 422);
+  EXPECT_EQ(fixture_.cluster.shown.state.virtual_interface, "eth2") << "as it was before";
+  EXPECT_EQ(ask("PUT", state, R"({"VirtAddr":"192.0.2.9"})",
+                {{"Authorization", "Bearer root"}, {"X-Mullion-Passed-On", "1"}})
+                .status,
+            503)
+      << "once is enough";
+}
+
 TEST_F(GatewayTest, PassesOnWithTheLoginOfTheClient) {
   be_passive();
   std::string seen;

@@ -14,9 +14,9 @@
 #include "client/api.h"
 #include "client/routes.h"
 #include "cluster/core.h"
+#include "cluster/internal/agreed_address.h"
 #include "cluster/internal/log.h"
 #include "cluster/journal.h"
-#include "cluster/virtual_address.h"
 #include "env/sha256.h"
 #include "model/members.h"
 #include "net/http.h"
@@ -258,13 +258,17 @@ Result<void> check_candidate(const Candidate& candidate, const Roster& roster, s
 
 Result<void> check_wanted(const HaState& wanted, const JoinRequest& request) {
   if (!net::is_ip_and_port(wanted.consensus_address)) return field_error("ConsensusAddr", "is IP:port");
+  return check_address(wanted, facts_of_machine(wanted, request.settings.listens_everywhere));
+}
+
+AddressFacts facts_of_machine(const HaState& wanted, bool listens_everywhere) {
   AddressFacts facts;
   facts.interface_exists = env::has_interface(wanted.virtual_interface);
   facts.address_here = env::has_address(bare_address(wanted.virtual_address));
   facts.script_runs = is_program(wanted.virtual_interface_script);
-  facts.listens_everywhere = request.settings.listens_everywhere;
+  facts.listens_everywhere = listens_everywhere;
   facts.may_move = env::may_move_addresses();
-  return check_address(wanted, facts);
+  return facts;
 }
 
 env::Task<Result<HaState>> join(env::Runtime& runtime, JoinRequest request, HaState wanted) {
@@ -316,6 +320,7 @@ Result<HaState> found(const JoinRequest& request, store::Store& store, HaState w
   Result<void> done = fresh_folder(request.places);
   if (done.ok()) done = key->store(request.places.key());
   if (done.ok()) done = write_membership(request.places, 1, encode_roster(roster));
+  if (done.ok()) done = forget_agreed_address(store);
   store::AgreedPlace place = store.agreed().place;
   place = {place.index + 1, place.term + 1};
   const auto decide = [&]() -> Result<store::AgreedStep> {

@@ -84,6 +84,7 @@ class AloneImpl final : public Alone {
   env::Task<Result<NodeView>> remove(std::string) override { co_return no_cluster(); }
   env::Task<Result<NodeView>> replace_key(std::string) override { co_return no_cluster(); }
   env::Task<Result<HaState>> move_to(std::string) override { co_return no_cluster(); }
+  env::Task<Result<HaState>> change_address(AddressChange) override { co_return no_cluster(); }
   env::Task<Result<void>> hand_over(std::string) override { co_return no_cluster(); }
   env::Task<Result<std::string>> take_over() override { co_return no_cluster(); }
   env::Task<Result<bool>> fail_over_safe(env::Duration) override { co_return false; }

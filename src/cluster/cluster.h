@@ -104,6 +104,16 @@ struct Admission {
   std::string roster;  // see roster.h
 };
 
+/// What a request changes about where the cluster's address is; what is absent stays.
+struct AddressChange {
+  std::optional<std::string> virtual_address;  // the cluster's; "": it has none any more
+  std::optional<bool> load_balanced;
+  std::optional<std::string> interface, script;  // of the member that is asked
+  bool of_cluster() const { return virtual_address || load_balanced; }
+  bool of_member() const { return interface || script; }
+  bool operator==(const AddressChange&) const = default;
+};
+
 /// Thread-safe. What a server without a cluster does not do is answered kConflict or kInvalid with a
 /// sentence.
 class Cluster {
@@ -145,6 +155,10 @@ class Cluster {
   /// This member listens for the others at "IP:port" from its next start on, which is about to come when this
   /// answers; the others follow. The lead is handed over first. kInvalid: no address of this machine.
   virtual env::Task<Result<HaState>> move_to(std::string address) = 0;
+  /// The cluster's part is agreed on, at the member that serves, after each member that can be reached has
+  /// said that it could hold the address, and this one holds it; the member's part is its own. kInvalid names
+  /// the field, and the member; whatever is refused has changed nothing.
+  virtual env::Task<Result<HaState>> change_address(AddressChange change) = 0;
   /// Of the member that serves; else nothing.
   virtual TakeOver comparison() const { return {}; }
 };

@@ -21,6 +21,8 @@ struct Places {
   env::Path journal() const { return own() / "journal"; }
   env::Path key() const { return own() / "key.pem"; }
   env::Path members() const { return own() / "members.json"; }
+  /// Addresses that this member may have put on the machine.
+  env::Path addresses() const { return base_root / "ha-addresses.json"; }
   env::Path known_files() const { return own() / "known-files"; }
   /// What other members have shown of themselves.
   env::Path met() const { return own() / "met"; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cluster/group.h"
+#include "cluster/internal/agreed_address.h"
 #include "cluster/internal/node_impl.h"
 #include "cluster/internal/take_over.h"
 
@@ -100,6 +101,7 @@ void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
   std::vector<store::Command> commands;
   store::AgreedStep step;
   std::optional<Roster> after;
+  bool address_moves = false;
   for (const AgreedEntry& entry : entries) {
     const store::AgreedPlace before = step.place;
     step.place = {entry.index, entry.term};
@@ -117,10 +119,12 @@ void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
       commands.clear();
       if (!holds_what_is_noted(*note)) return;
     }
+    address_moves = address_moves || std::ranges::any_of(*group, changes_address);
     std::ranges::move(*group, std::back_inserter(commands));
   }
   if (!apply_piece(commands, step)) return;
   if (after) take_roster(*after);
+  if (address_moves) take_address();  // before this member can serve with it
   committed(step.place.index);
 }
 

@@ -13,9 +13,6 @@
 namespace mullion::cluster {
 namespace {
 
-constexpr std::string_view kAccepted = "accepted";
-constexpr uint64_t kLongestOrder = 1 << 10;
-constexpr auto kOrderPatience = std::chrono::seconds(5);
 /// Until a member is back with another key; it goes on trying afterwards.
 constexpr auto kReplacePatience = std::chrono::seconds(30);
 
@@ -49,9 +46,9 @@ env::Task<Result<HaState>> NodeImpl::enroll(HaState wanted) {
   request.places = options_.places;
   request.settings = options_.settings;
   // One that was removed is known to be another one; of one that has lost its key the place is taken.
-  request.consensus_id = removed_ ? env::random_uuid() : state_.consensus_id;
+  request.consensus_id = removed_ ? env::random_uuid() : own_state().consensus_id;
   request.api_url = view().state.api_url;
-  request.hostname = state_.server_hostname;
+  request.hostname = own_state().server_hostname;
   request.listens_on = listens_at_;
   Result<HaState> joined = co_await join(runtime_, std::move(request), std::move(wanted));
   if (joined.ok()) options_.restart("this server has joined a cluster");
@@ -161,12 +158,20 @@ Result<NodeView> NodeImpl::key_replaced(const std::string& id) {
 }
 
 Result<void> NodeImpl::order_another_key(MemberId member) {
+  Result<void> told = ask(member, kReplaceKeyTalk, kReplaceKeyTalk);
+  if (told.ok() || told.error().code == ErrorCode::kConflict) return told;
+  return Error(ErrorCode::kConflict,
+               fmt::format("{}: remove it, and enroll it again", told.error().messages.front()));
+}
+
+/// kConflict: what the member has against it; kUnreachable: it cannot be asked.
+Result<void> NodeImpl::ask(MemberId member, const char* kind, std::string text) {
   auto answer = std::make_shared<std::promise<Result<void>>>();
   std::future<Result<void>> future = answer->get_future();
   link_->talk(
-      member, kReplaceKeyTalk,
-      [](net::KeyedStream& stream) -> env::Task<Result<void>> {
-        Result<void> asked = co_await write_text(stream, kReplaceKeyTalk);
+      member, kind,
+      [text = std::move(text)](net::KeyedStream& stream) -> env::Task<Result<void>> {
+        Result<void> asked = co_await write_text(stream, text);
         if (!asked) co_return asked;
         const Result<std::string> said = co_await read_text(stream, kLongestOrder, kOrderPatience);
         if (!said) co_return said.error();
@@ -181,9 +186,8 @@ Result<void> NodeImpl::order_another_key(MemberId member) {
   } catch (const std::future_error&) {  // the work was dropped: the link stops
   }
   if (told.ok() || told.error().code == ErrorCode::kConflict) return told;
-  return Error(ErrorCode::kConflict,
-               fmt::format("member {} cannot be told ({}): remove it, and enroll it again", member,
-                           told.error().text()));
+  return Error(ErrorCode::kUnreachable,
+               fmt::format("member {} cannot be told ({})", member, told.error().text()));
 }
 
 /// At a passive member.
@@ -222,7 +226,7 @@ Result<HaState> NodeImpl::moved_to(const std::string& address) {
   };
   if (!net::is_ip_and_port(address)) return refused(ErrorCode::kInvalid, "is IP:port");
   HaState wanted = view().state;
-  if (address == listens_at_ && address == state_.consensus_address) return wanted;
+  if (address == listens_at_ && address == own_state().consensus_address) return wanted;
   if (!is_of_this_machine(address, env::has_address))
     return refused(ErrorCode::kInvalid, ip_of(address) + " is no address of this machine");
   for (const RosterMember& member : roster().members) {
@@ -232,9 +236,8 @@ Result<HaState> NodeImpl::moved_to(const std::string& address) {
   if (address != listens_at_) {
     if (Result<void> free = check_port_is_free(runtime_, address); !free.ok()) return free.error();
   }
-  HaState kept = state_;
-  kept.consensus_address = wanted.consensus_address = address;
-  Result<void> written = env::write_file_atomic(options_.places.state(), encode_state(kept), 0600);
+  wanted.consensus_address = address;
+  Result<void> written = write_state([&address](HaState& state) { state.consensus_address = address; });
   if (!written.ok()) return written.error();
   leave(kChangePatience);  // nobody can take over: then nobody serves while it starts anew
   options_.restart(fmt::format("it listens for the other members at {}", address));

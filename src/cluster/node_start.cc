@@ -47,6 +47,7 @@ Result<void> NodeImpl::open(const Opening& opening) {
   if (opened.ok()) opened = open_member();
   if (!opened.ok()) return opened;
   open_files();
+  hold_address();
   cluster_thread_ = std::thread([this] { run_cluster(); });
   apply_thread_ = std::thread([this] { run_calls(applying_); });
   chore_thread_ = std::thread([this] { run_chores(); });
@@ -54,7 +55,6 @@ Result<void> NodeImpl::open(const Opening& opening) {
   if (forgot() && !roster().others(number_).empty())
     return_thread_ = std::thread([this] { return_as_another(); });
   keeper_->start();
-  hold_address();
   return {};
 }
 
@@ -72,16 +72,6 @@ Result<net::PeerKey> NodeImpl::own_key() {
   return net::PeerKey::make();
 }
 
-void NodeImpl::hold_address() {
-  std::unique_ptr<AddressMover> mover = mover_of(state_, options_.pace);
-  if (!mover) return;
-  AddressTimes times;
-  times.renewal *= options_.pace;
-  address_ = std::make_unique<AddressKeeper>(
-      std::move(mover), [this] { return shown().active && may_answer(); }, env::boot_clock(), times);
-  address_->start();
-}
-
 void NodeImpl::open_files() {
   tree_ = files::make_followed_tree(options_.places.base_root, options_.places.known_files());
   file_peers_ = make_file_peers(*link_, env::system_clock());
@@ -91,10 +81,11 @@ void NodeImpl::open_files() {
 }
 
 Result<void> NodeImpl::open_link(net::PeerKey key) {
-  listens_at_ = listening_address(state_.consensus_address, options_.settings, env::has_address);
-  if (listens_at_ != state_.consensus_address)
+  const std::string kept = own_state().consensus_address;
+  listens_at_ = listening_address(kept, options_.settings, env::has_address);
+  if (listens_at_ != kept)
     kLog.warn("{} is no address of this machine any more: this member listens at {}, and tells the others",
-              state_.consensus_address, listens_at_);
+              kept, listens_at_);
   PeerLink::Options options;
   options.own = number_;
   options.address = listens_at_;
@@ -125,6 +116,7 @@ Result<void> NodeImpl::open_link(net::PeerKey key) {
   events.talk = [this](MemberId from, std::string kind, net::KeyedStream& stream) {
     if (kind == kReadmissionTalk) return serve_readmission(from, stream);
     if (kind == kReplaceKeyTalk) return serve_order(from, stream);
+    if (kind == kAddressTalk) return serve_address_question(stream);
     std::shared_ptr<FileGiver> giver;
     {
       const Lock lock(mutex_);
@@ -324,7 +316,8 @@ Result<void> NodeImpl::open_member() {
 }
 
 NodeImpl::~NodeImpl() {
-  address_.reset();  // first: others take it while this process ends
+  if (const std::shared_ptr<AddressKeeper> keeper = address())
+    keeper->stop();  // first: others take it while this process ends
   stopping_ = true;
   if (keeper_) keeper_->end();
   applying_.stop();

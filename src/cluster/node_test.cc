@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <future>
+#include <set>
 #include <thread>
 
 #include "cluster/internal/admission.h"
@@ -647,6 +648,153 @@ TEST_F(Nodes, ATokenIsGoodOnce) {
   stranger.key = std::string(64, 'b');
   stranger.address = "127.0.0.1:2";
   EXPECT_EQ(run(first.node->admit(stranger)).error().code, ErrorCode::kForbidden);
+}
+
+/// Members whose address is moved by scripts that write down where it is.
+class MovingNodes : public Nodes {
+ protected:
+  env::Path place(const Machine& machine) const { return root_.path() / (machine.name + "-addresses"); }
+  /// Its script fails while there is a file `broken` beside what it holds.
+  std::string script(const Machine& machine) const {
+    const env::Path file = root_.path() / (machine.name + "-move");
+    const std::string text = fmt::format(
+        "#!/bin/sh\ncd {} || exit 1\nname=$(echo \"$3\" | tr / _)\n"
+        "[ \"$1\" = remove ] && exec rm -f \"$name\"\n[ -e broken ] && {{ echo broken >&2; exit 3; }}\n"
+        "exec touch \"$name\"\n",
+        place(machine).string());
+    EXPECT_TRUE(env::make_directories(place(machine)).ok());
+    EXPECT_TRUE(env::write_file_atomic(file, text, 0700).ok());
+    return file.string();
+  }
+  void break_script(const Machine& machine) const {
+    EXPECT_TRUE(env::write_file_atomic(place(machine) / "broken", "", 0600).ok());
+  }
+  std::set<std::string> held(const Machine& machine) const {
+    std::set<std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(place(machine))) {
+      if (entry.path().filename() != "broken") out.insert(entry.path().filename().string());
+    }
+    return out;
+  }
+  bool wait_until_held(const Machine& machine, const std::set<std::string>& wanted) const {
+    return env::eventually([&] { return held(machine) == wanted; });
+  }
+  Result<HaState> change(Machine& at, AddressChange change) {
+    return run(at.node->change_address(std::move(change)));
+  }
+  void learn_ways() {
+    for (auto& machine : machines_) {
+      const Result<HaState> done = change(*machine, {.interface = "lo", .script = script(*machine)});
+      ASSERT_TRUE(done.ok()) << done.error().text();
+      EXPECT_EQ(done->virtual_interface, "lo");
+    }
+  }
+  static std::string refusal(const Result<HaState>& answer) {
+    return answer.ok() ? "" : answer.error().text();
+  }
+};
+
+TEST_F(MovingNodes, TheAddressIsChangedForAllWhileTheyRun) {
+  three_members();
+  learn_ways();
+  Machine &first = *machines_[0], &second = *machines_[1], &third = *machines_[2];
+  ASSERT_TRUE(change(first, {.virtual_address = "192.0.2.100/24"}).ok());
+  EXPECT_THAT(held(first), ::testing::ElementsAre("192.0.2.100_24")) << "before it is answered";
+  ASSERT_TRUE(change(first, {.virtual_address = "192.0.2.101/24"}).ok());
+  EXPECT_TRUE(held(first).contains("192.0.2.101_24"));
+  EXPECT_TRUE(wait_until_held(first, {"192.0.2.101_24"})) << "the former one is let go of";
+  for (Machine* machine : {&second, &third}) {
+    ASSERT_TRUE(
+        env::eventually([&] { return machine->node->view().state.virtual_address == "192.0.2.101/24"; }));
+    EXPECT_TRUE(held(*machine).empty());
+  }
+  EXPECT_EQ(change(second, {.virtual_address = "192.0.2.102/24"}).error().code, ErrorCode::kUnavailable);
+
+  first.node.reset();
+  EXPECT_TRUE(held(first).empty());
+  ASSERT_TRUE(env::eventually([&] { return active() != nullptr; }));
+  Machine& next = *active();
+  EXPECT_TRUE(wait_until_held(next, {"192.0.2.101_24"}));
+  start(first);
+  EXPECT_EQ(first.node->view().state.virtual_address, "192.0.2.101/24") << "over a restart";
+  ASSERT_TRUE(env::eventually([&] { return change(next, {.virtual_address = ""}).ok(); }));
+  EXPECT_TRUE(wait_until_held(next, {}));
+}
+
+TEST_F(MovingNodes, WhoWasAwayLearnsOfTheAddressFromTheLog) {
+  three_members();
+  learn_ways();
+  Machine &first = *machines_[0], &third = *machines_[2];
+  ASSERT_TRUE(change(first, {.virtual_address = "192.0.2.100/24"}).ok());
+  ASSERT_TRUE(wait_until_equal(first, third));
+  third.node.reset();
+  ASSERT_TRUE(env::eventually([&] { return change(first, {.virtual_address = "192.0.2.101/24"}).ok(); }));
+  start(third);
+  ASSERT_TRUE(env::eventually([&] { return third.node->view().state.virtual_address == "192.0.2.101/24"; }));
+  ASSERT_TRUE(env::eventually([&] { return run(first.node->hand_over("node-3")).ok(); }));
+  EXPECT_TRUE(wait_until_held(third, {"192.0.2.101_24"}));
+  EXPECT_TRUE(wait_until_held(first, {}));
+}
+
+TEST_F(MovingNodes, WhatCannotBeHeldIsRefusedAndChangesNothing) {
+  three_members();
+  Machine &first = *machines_[0], &second = *machines_[1];
+  EXPECT_THAT(refusal(change(first, {.virtual_address = "192.0.2.100/24"})),
+              ::testing::HasSubstr("VirtInterface: is needed"));
+  learn_ways();
+  ASSERT_TRUE(change(first, {.virtual_address = "192.0.2.100/24"}).ok());
+  ASSERT_TRUE(wait_until_equal(first, second));
+  const store::Cursor before = first.node->store().newest();
+  struct Row {
+    AddressChange wanted;
+    const char* says;
+  };
+  const Row rows[] = {
+      {{.virtual_address = "192.0.2.101"}, "VirtAddr: is an address with its prefix"},
+      {{.virtual_address = "127.0.0.1/8"}, "VirtAddr: is the address of ConsensusAddr"},
+      {{.load_balanced = true}, "VirtAddr: with LoadBalanced it is the plain address"},
+      {{.interface = "none-such"}, "VirtInterface: there is no interface none-such"},
+      {{.script = "/none/such"}, "VirtInterfaceScript: is the absolute path"},
+  };
+  for (const Row& row : rows) EXPECT_THAT(refusal(change(first, row.wanted)), ::testing::HasSubstr(row.says));
+
+  // A member that could not hold it, were it to serve.
+  std::filesystem::remove(root_.path() / "node-2-move");
+  EXPECT_THAT(
+      refusal(change(first, {.virtual_address = "192.0.2.101/24"})),
+      ::testing::AllOf(::testing::HasSubstr("VirtInterfaceScript: "), ::testing::HasSubstr("member node-2")));
+  script(second);
+
+  // The script of the one that serves fails: it goes on with the address that it has.
+  break_script(first);
+  EXPECT_THAT(refusal(change(first, {.virtual_address = "192.0.2.101/24"})),
+              ::testing::AllOf(::testing::HasSubstr("VirtAddr: 192.0.2.101/24 cannot be held here"),
+                               ::testing::HasSubstr("broken")));
+  EXPECT_TRUE(wait_until_held(first, {"192.0.2.100_24"}));
+  EXPECT_EQ(first.node->view().state.virtual_address, "192.0.2.100/24");
+  EXPECT_EQ(first.node->store().newest(), before);
+  EXPECT_TRUE(env::eventually([&] { return first.node->view().trouble.empty(); }));
+}
+
+TEST_F(MovingNodes, ANewClusterOfAnOldDatabaseBeginsWithItsOwnAddress) {
+  Machine& first = found_first();
+  ASSERT_TRUE(wait_until_active(first));
+  learn_ways();
+  ASSERT_TRUE(change(first, {.virtual_address = "192.0.2.100/24"}).ok());
+  first.node.reset();
+  std::filesystem::remove(first.places.state());
+  auto store = std::move(store::open_store(small_store(first.places.data())).value());
+  HaState again = wanted(first);
+  again.virtual_address = "192.0.2.200/24";
+  again.virtual_interface = "lo";
+  again.virtual_interface_script = script(first);
+  const Result<HaState> state = found(request(first), *store, again);
+  ASSERT_TRUE(state.ok()) << state.error().text();
+  store.reset();
+  start(first);
+  ASSERT_TRUE(wait_until_active(first));
+  EXPECT_TRUE(wait_until_held(first, {"192.0.2.200_24"}));
+  EXPECT_EQ(first.node->view().state.virtual_address, "192.0.2.200/24");
 }
 
 }  // namespace

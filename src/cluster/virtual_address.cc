@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 
+#include "base/json.h"
 #include "cluster/internal/log.h"
 #include "env/launch.h"
 #include "env/process.h"
 #include "env/self.h"
+#include "model/members.h"
 
 namespace mullion::cluster {
 namespace {
@@ -49,6 +53,22 @@ std::string_view done_by(AddressStep step) {
       break;
   }
   return "";
+}
+
+Result<void> carry_out(AddressMover& mover, AddressStep step) {
+  switch (step) {
+    case AddressStep::kTake:
+      return mover.take();
+    case AddressStep::kRenew:
+      return mover.renew();
+    case AddressStep::kAnnounce:
+      return mover.announce();
+    case AddressStep::kDrop:
+      return mover.drop();
+    case AddressStep::kNothing:
+      break;
+  }
+  return {};
 }
 
 class KernelMover final : public AddressMover {
@@ -133,6 +153,14 @@ AddressHold after_step(AddressHold hold, AddressStep step, bool done, env::Stead
   return hold;
 }
 
+Result<void> check_way(const HaState& wanted, const AddressFacts& facts) {
+  if (!wanted.virtual_interface.empty() && !facts.interface_exists)
+    return wrong("VirtInterface", fmt::format("there is no interface {}", wanted.virtual_interface));
+  if (!wanted.virtual_interface_script.empty() && !facts.script_runs)
+    return wrong("VirtInterfaceScript", "is the absolute path of a program that this server can run");
+  return {};
+}
+
 Result<void> check_address(const HaState& wanted, const AddressFacts& facts) {
   const std::string& address = wanted.virtual_address;
   if (address.empty()) {
@@ -156,16 +184,13 @@ Result<void> check_address(const HaState& wanted, const AddressFacts& facts) {
     return wrong("VirtAddr", "is the address of ConsensusAddr, which stays with this member");
   if (wanted.virtual_interface.empty())
     return wrong("VirtInterface", "is needed: where VirtAddr goes on this machine");
-  if (!facts.interface_exists)
-    return wrong("VirtInterface", fmt::format("there is no interface {}", wanted.virtual_interface));
+  if (Result<void> way = check_way(wanted, facts); !way.ok()) return way;
   if (!facts.listens_everywhere)
     return wrong("VirtAddr",
                  "this server listens on one address only (--listen-address) and would not be reached at it");
   if (facts.address_here)
     return wrong("VirtAddr",
                  "this machine has the address already: take it away, the cluster puts it where it serves");
-  if (!wanted.virtual_interface_script.empty() && !facts.script_runs)
-    return wrong("VirtInterfaceScript", "is the absolute path of a program that this server can run");
   if (wanted.virtual_interface_script.empty() && !facts.may_move.ok()) {
     return wrong("VirtAddr",
                  facts.may_move.error().messages.front() +
@@ -195,33 +220,110 @@ std::unique_ptr<AddressMover> script_mover(env::Path script, std::string interfa
   return std::make_unique<ScriptMover>(std::move(script), std::move(interface), std::move(address));
 }
 
-std::unique_ptr<AddressMover> mover_of(const HaState& state, uint32_t pace) {
-  if (state.virtual_address.empty() || state.load_balanced || state.observer) return nullptr;
-  if (!state.virtual_interface_script.empty())
-    return script_mover(state.virtual_interface_script, state.virtual_interface, state.virtual_address);
-  Result<env::InterfaceAddress> address =
-      env::parse_interface_address(state.virtual_address, state.virtual_interface);
+AddressTarget target_of(const HaState& state) {
+  if (state.virtual_address.empty() || state.load_balanced || state.observer) return {};
+  return {state.virtual_address, state.virtual_interface, state.virtual_interface_script};
+}
+
+std::unique_ptr<AddressMover> mover_of(const AddressTarget& target, uint32_t pace) {
+  if (target.address.empty()) return nullptr;
+  if (!target.script.empty()) return script_mover(target.script, target.interface, target.address);
+  Result<env::InterfaceAddress> address = env::parse_interface_address(target.address, target.interface);
   if (!address.ok()) return nullptr;
   constexpr std::chrono::seconds kLifetime(2);
   return kernel_mover(std::move(*address), kLifetime * pace);
 }
 
-AddressKeeper::AddressKeeper(std::unique_ptr<AddressMover> mover, std::function<bool()> serves,
-                             const env::Clock& clock, AddressTimes times)
-    : mover_(std::move(mover)), serves_(std::move(serves)), clock_(clock), times_(times) {}
+std::string encode_targets(const std::vector<AddressTarget>& targets) {
+  boost::json::array out;
+  for (const AddressTarget& one : targets) {
+    out.push_back(
+        boost::json::object{{"address", one.address}, {"interface", one.interface}, {"script", one.script}});
+  }
+  return boost::json::serialize(out);
+}
 
-AddressKeeper::~AddressKeeper() {
+std::vector<AddressTarget> decode_targets(std::string_view text) {
+  const Result<boost::json::value> parsed = parse_json(text);
+  std::vector<AddressTarget> out;
+  if (!parsed.ok() || !parsed->is_array()) return out;
+  for (const boost::json::value& one : parsed->get_array()) {
+    if (!one.is_object()) continue;
+    const boost::json::object& object = one.get_object();
+    out.push_back({model::text_member(object, "address"), model::text_member(object, "interface"),
+                   model::text_member(object, "script")});
+  }
+  return out;
+}
+
+AddressKeeper::AddressKeeper(Ways ways, const env::Clock& clock, AddressTimes times,
+                             const std::vector<AddressTarget>& before)
+    : ways_(std::move(ways)), clock_(clock), times_(times) {
+  for (const AddressTarget& target : before) {
+    if (std::unique_ptr<AddressMover> mover = ways_.mover(target))
+      kept_.push_back(std::make_shared<Kept>(Kept{target, std::move(mover), {}, {}}));
+  }
+}
+
+void AddressKeeper::stop() {
   {
     const Lock lock(mutex_);
     stopping_ = true;
   }
   stop_.notify_all();
   if (thread_.joinable()) thread_.join();
-  if (holds()) (void)carry_out(AddressStep::kDrop);
+  std::vector<KeptPtr> left;
+  {
+    const Lock lock(mutex_);
+    left.swap(kept_);
+  }
+  for (const KeptPtr& kept : left) {
+    if (kept->hold.where == Where::kHere) (void)kept->mover->drop();
+  }
 }
 
 void AddressKeeper::start() {
   thread_ = std::thread([this] { run(); });
+}
+
+void AddressKeeper::move_to(const AddressTarget& target) { want(target, false); }
+void AddressKeeper::try_out(const AddressTarget& target) { want(target, true); }
+
+void AddressKeeper::want(const AddressTarget& target, bool trial) {
+  const Lock remembering(remember_mutex_);
+  std::vector<AddressTarget> all = targets();
+  if (!target.address.empty() && std::ranges::find(all, target) == all.end()) {
+    all.push_back(target);
+    if (ways_.remember) ways_.remember(all);
+  }
+  {
+    const Lock lock(mutex_);
+    const auto found = std::ranges::find(kept_, target, [](const KeptPtr& one) { return one->target; });
+    if (found == kept_.end()) {
+      if (std::unique_ptr<AddressMover> mover = ways_.mover(target))
+        kept_.push_back(std::make_shared<Kept>(Kept{target, std::move(mover), {}, {}}));
+    } else if (target != wanted_) {  // what failed before says nothing of the next attempt
+      (*found)->hold.failures = 0;
+      (*found)->hold.failed.reset();
+      (*found)->trouble.clear();
+    }
+    wanted_ = target;
+    trial_ = trial;
+  }
+  stop_.notify_all();
+}
+
+std::vector<AddressTarget> AddressKeeper::targets() const {
+  const Lock lock(mutex_);
+  std::vector<AddressTarget> out;
+  for (const KeptPtr& kept : kept_) out.push_back(kept->target);
+  return out;
+}
+
+void AddressKeeper::remember() {
+  if (!ways_.remember) return;
+  const Lock remembering(remember_mutex_);
+  ways_.remember(targets());
 }
 
 void AddressKeeper::run() {
@@ -229,57 +331,114 @@ void AddressKeeper::run() {
     while (step()) {
     }
     Lock lock(mutex_);
-    if (stop_.wait_for(lock, kLook, [this]() REQUIRES(mutex_) { return stopping_; })) return;
+    const auto idle = [this]() REQUIRES(mutex_) { return kept_.empty(); };
+    if (idle()) {
+      stop_.wait(lock, [this, &idle]() REQUIRES(mutex_) { return stopping_ || !idle(); });
+    } else {
+      stop_.wait_for(lock, kLook, [this]() REQUIRES(mutex_) { return stopping_; });
+    }
+    if (stopping_) return;
   }
+}
+
+bool AddressKeeper::wanted(const Kept& kept) const { return kept.target == wanted_; }
+
+bool AddressKeeper::wanted_is_here() const {
+  return std::ranges::any_of(kept_, [this](const KeptPtr& one) REQUIRES(mutex_) {
+    return wanted(*one) && one->hold.where == Where::kHere;
+  });
+}
+
+/// The same address by another way: to let go of one of them would take the other one away as well.
+bool AddressKeeper::another_way_is_left(const Kept& kept) const {
+  return std::ranges::any_of(kept_, [&](const KeptPtr& one) {
+    return one.get() != &kept && bare_address(one->target.address) == bare_address(kept.target.address);
+  });
+}
+
+AddressStep AddressKeeper::step_of(const Kept& kept, bool serves) const {
+  const env::SteadyTime now = clock_.steady();
+  const bool renews = kept.mover->renews();
+  if (wanted(kept)) {
+    const AddressStep step = next_step(kept.hold, serves, renews, now, times_);
+    return step == AddressStep::kTake && another_way_is_left(kept) ? AddressStep::kNothing : step;
+  }
+  const bool same = bare_address(kept.target.address) == bare_address(wanted_.address);
+  const bool needed = trial_ || (!wanted_.address.empty() && !wanted_is_here());
+  const bool stays = kept.hold.where == Where::kHere && serves && !same && needed;
+  AddressHold hold = kept.hold;
+  hold.failures = std::min(hold.failures, kMostDrops - 1);  // what is known to be here is never given up
+  return next_step(hold, stays, renews, now, times_);
 }
 
 bool AddressKeeper::step() {
-  AddressHold hold;
+  const bool serves = ways_.serves();
+  KeptPtr due;
+  AddressStep step = AddressStep::kNothing;
   {
     const Lock lock(mutex_);
     if (stopping_) return false;
-    hold = hold_;
+    for (const KeptPtr& kept : kept_) {
+      step = step_of(*kept, serves);
+      if (step == AddressStep::kNothing) continue;
+      due = kept;
+      break;
+    }
   }
-  const AddressStep step = next_step(hold, serves_(), mover_->renews(), clock_.steady(), times_);
-  if (step == AddressStep::kNothing) return false;
-  const Result<void> done = carry_out(step);
-  const Lock lock(mutex_);
-  hold_ = after_step(hold, step, done.ok(), clock_.steady());
-  if (step == AddressStep::kAnnounce) return true;
-  const std::string problem = done.ok() ? ""
-                                        : fmt::format("the cluster's address was not {}: {}", done_by(step),
-                                                      done.error().messages.front());
-  if (!problem.empty() && problem != trouble_) kLog.error("{}", problem);
-  if (problem.empty() && step != AddressStep::kRenew)
-    kLog.info("the cluster's address was {}", done_by(step));
-  trouble_ = problem;
+  if (!due) return false;
+  const Result<void> done = carry_out(*due->mover, step);
+  bool left = false;
+  {
+    const Lock lock(mutex_);
+    note(*due, step, done);
+    left = std::erase_if(kept_, [this](const KeptPtr& one) REQUIRES(mutex_) {
+             return one->hold.where == Where::kAway && !wanted(*one);
+           }) != 0;
+  }
+  if (left) remember();
   return true;
 }
 
-Result<void> AddressKeeper::carry_out(AddressStep step) {
-  switch (step) {
-    case AddressStep::kTake:
-      return mover_->take();
-    case AddressStep::kRenew:
-      return mover_->renew();
-    case AddressStep::kAnnounce:
-      return mover_->announce();
-    case AddressStep::kDrop:
-      return mover_->drop();
-    case AddressStep::kNothing:
-      break;
-  }
-  return {};
+void AddressKeeper::note(Kept& kept, AddressStep step, const Result<void>& done) {
+  kept.hold = after_step(kept.hold, step, done.ok(), clock_.steady());
+  if (step == AddressStep::kAnnounce) return;
+  const std::string name = wanted(kept) ? "" : " " + kept.target.address;
+  const std::string problem = done.ok() ? ""
+                                        : fmt::format("the cluster's address{} was not {}: {}", name,
+                                                      done_by(step), done.error().messages.front());
+  if (!problem.empty() && problem != kept.trouble) kLog.error("{}", problem);
+  if (problem.empty() && step != AddressStep::kRenew)
+    kLog.info("the cluster's address {} was {}", kept.target.address, done_by(step));
+  kept.trouble = problem;
 }
 
-bool AddressKeeper::holds() const {
+AddressKeeper::Standing AddressKeeper::standing(const AddressTarget& target) const {
   const Lock lock(mutex_);
-  return hold_.where == Where::kHere;
+  if (target != wanted_) return Standing::kFailed;
+  for (const KeptPtr& kept : kept_) {
+    if (!wanted(*kept)) continue;
+    if (kept->hold.where == Where::kHere) return Standing::kHere;
+    return kept->hold.failures == 0 ? Standing::kNotYet : Standing::kFailed;
+  }
+  return target.address.empty() ? Standing::kHere : Standing::kFailed;
 }
 
+bool AddressKeeper::has(const std::string& address) const {
+  const Lock lock(mutex_);
+  return std::ranges::any_of(kept_, [&](const KeptPtr& one) {
+    return bare_address(one->target.address) == address && one->hold.where == Where::kHere;
+  });
+}
+
+/// Of the address that counts before those that are to go.
 std::string AddressKeeper::trouble() const {
   const Lock lock(mutex_);
-  return trouble_;
+  std::string out;
+  for (const KeptPtr& kept : kept_) {
+    if (wanted(*kept) && !kept->trouble.empty()) return kept->trouble;
+    if (out.empty()) out = kept->trouble;
+  }
+  return out;
 }
 
 }  // namespace mullion::cluster

@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
@@ -56,6 +58,9 @@ struct AddressFacts {
 /// Whether a member of this state could hold the cluster's address: kInvalid names the field.
 Result<void> check_address(const HaState& wanted, const AddressFacts& facts);
 
+/// Of a member's own part alone, while there is no address: the same.
+Result<void> check_way(const HaState& wanted, const AddressFacts& facts);
+
 /// The address without its prefix, "" for none.
 std::string bare_address(const std::string& virtual_address);
 /// The URL at the cluster's address of what is at `api_url`.
@@ -78,39 +83,85 @@ class AddressMover {
 std::unique_ptr<AddressMover> kernel_mover(env::InterfaceAddress address, std::chrono::seconds lifetime);
 /// Runs `SCRIPT add|remove INTERFACE ADDRESS`, for at most some seconds.
 std::unique_ptr<AddressMover> script_mover(env::Path script, std::string interface, std::string address);
-/// Of a member's state, by script or by kernel; null when it moves none.
-std::unique_ptr<AddressMover> mover_of(const HaState& state, uint32_t pace);
+/// Where an address goes on this machine, and who moves it there; without an address there is none.
+struct AddressTarget {
+  std::string address;  // with its prefix
+  std::string interface;
+  std::string script;  // "": the kernel moves it
+  bool operator==(const AddressTarget&) const = default;
+};
+/// Of a member's state: none when it never holds the address, or a balancer has it.
+AddressTarget target_of(const HaState& state);
+/// By script or by kernel; null when it cannot be moved.
+std::unique_ptr<AddressMover> mover_of(const AddressTarget& target, uint32_t pace);
+/// A list of targets as a text; what cannot be read has none.
+std::string encode_targets(const std::vector<AddressTarget>& targets);
+std::vector<AddressTarget> decode_targets(std::string_view text);
 
-/// Holds the address while this member serves. Its step is one thread's; what it says is thread-safe.
+/// Holds the address while this member serves, and lets go of addresses that it had before. Its step is one
+/// thread's; the rest is thread-safe.
 class AddressKeeper {
  public:
-  /// `serves` is asked by the thread of the keeper.
-  AddressKeeper(std::unique_ptr<AddressMover> mover, std::function<bool()> serves, const env::Clock& clock,
-                AddressTimes times = {});
-  /// Gives the address away.
-  ~AddressKeeper();
+  struct Ways {
+    std::function<std::unique_ptr<AddressMover>(const AddressTarget&)> mover;
+    std::function<bool()> serves;  // asked by the thread of the keeper
+    /// Told what may be on this machine, before it is there; `before` of the next process. May be null.
+    std::function<void(const std::vector<AddressTarget>&)> remember = {};
+  };
+  enum class Standing { kNotYet, kHere, kFailed };
+
+  /// `before`: what an earlier process may have left behind.
+  AddressKeeper(Ways ways, const env::Clock& clock, AddressTimes times = {},
+                const std::vector<AddressTarget>& before = {});
+  ~AddressKeeper() { stop(); }
   AddressKeeper(const AddressKeeper&) = delete;
   AddressKeeper& operator=(const AddressKeeper&) = delete;
 
+  /// This is the address from now on. What was held before stays until it is held, unless it is the same
+  /// address by another way: that one goes first.
+  void move_to(const AddressTarget& target);
+  /// The same, and what was held before stays until move_to() says which of them counts.
+  void try_out(const AddressTarget& target);
   /// Steps on a thread of its own from now on.
   void start();
+  /// Gives everything away, and does nothing more.
+  void stop();
   /// One look and at most one step; false: there was nothing to do.
   bool step();
-  bool holds() const;
+  /// Of a target; of one that is not wanted any more kFailed.
+  Standing standing(const AddressTarget& target) const;
+  /// Whether an address, given without its prefix, is here because of this.
+  bool has(const std::string& address) const;
   /// Why it is not as it should be; "" when it is.
   std::string trouble() const;
 
  private:
-  Result<void> carry_out(AddressStep step);
+  struct Kept {
+    AddressTarget target;
+    std::unique_ptr<AddressMover> mover;
+    AddressHold hold;
+    std::string trouble;
+  };
+  using KeptPtr = std::shared_ptr<Kept>;  // its mover is the thread's, the rest is guarded
+
+  void want(const AddressTarget& target, bool trial);
+  std::vector<AddressTarget> targets() const;
+  void remember();
+  bool wanted(const Kept& kept) const REQUIRES(mutex_);
+  bool wanted_is_here() const REQUIRES(mutex_);
+  bool another_way_is_left(const Kept& kept) const REQUIRES(mutex_);
+  AddressStep step_of(const Kept& kept, bool serves) const REQUIRES(mutex_);
+  void note(Kept& kept, AddressStep step, const Result<void>& done) REQUIRES(mutex_);
   void run();
 
-  const std::unique_ptr<AddressMover> mover_;
-  const std::function<bool()> serves_;
+  const Ways ways_;
   const env::Clock& clock_;
   const AddressTimes times_;
+  Mutex remember_mutex_;  // before mutex_: what is remembered is in the order of what happens
   mutable Mutex mutex_;
-  AddressHold hold_ GUARDED_BY(mutex_);
-  std::string trouble_ GUARDED_BY(mutex_);
+  std::vector<KeptPtr> kept_ GUARDED_BY(mutex_);
+  AddressTarget wanted_ GUARDED_BY(mutex_);
+  bool trial_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   ConditionVariable stop_;
   std::thread thread_;

@@ -175,7 +175,8 @@ TEST(VirtualAddress, IsWhereClientsAreSent) {
 /// Writes down what it is asked to do.
 class FakeMover final : public AddressMover {
  public:
-  explicit FakeMover(std::vector<std::string>& calls, bool& works) : calls_(calls), works_(works) {}
+  FakeMover(std::vector<std::string>& calls, bool& works, std::string name)
+      : calls_(calls), works_(works), name_(std::move(name)) {}
   bool renews() const override { return true; }
   Result<void> take() override { return note("take"); }
   Result<void> renew() override { return note("renew"); }
@@ -184,12 +185,15 @@ class FakeMover final : public AddressMover {
 
  private:
   Result<void> note(std::string what) {
-    calls_.push_back(std::move(what));
+    calls_.push_back(name_.empty() ? what : what + " " + name_);
     return works_ ? Result<void>() : Result<void>(Error(ErrorCode::kForbidden, "not allowed"));
   }
   std::vector<std::string>& calls_;
   bool& works_;
+  const std::string name_;
 };
+
+const AddressTarget kFirst{"192.0.2.1/24", "eth0", ""};
 
 class AddressKeeperTest : public ::testing::Test {
  protected:
@@ -200,8 +204,29 @@ class AddressKeeperTest : public ::testing::Test {
   std::vector<std::string> calls_;
   bool works_ = true, serves_ = false;
   env::ManualClock clock_;
-  std::unique_ptr<AddressKeeper> keeper_ = std::make_unique<AddressKeeper>(
-      std::make_unique<FakeMover>(calls_, works_), [this] { return serves_; }, clock_);
+  std::unique_ptr<AddressKeeper> keeper(const std::vector<AddressTarget>& before = {}) {
+    AddressKeeper::Ways ways;
+    ways.serves = [this] { return serves_; };
+    ways.mover = [this](const AddressTarget& target) -> std::unique_ptr<AddressMover> {
+      if (target.address.empty()) return nullptr;
+      const std::string name = target == kFirst ? "" : target.address + target.script;
+      return std::make_unique<FakeMover>(calls_, target == kFirst ? works_ : others_work_, name);
+    };
+    ways.remember = [this](const std::vector<AddressTarget>& targets) { remembered_ = targets; };
+    auto out = std::make_unique<AddressKeeper>(std::move(ways), clock_, AddressTimes{}, before);
+    out->move_to(kFirst);
+    return out;
+  }
+  bool holds() const { return keeper_->standing(kFirst) == AddressKeeper::Standing::kHere; }
+  /// Serves, and has told its neighbours for the first time.
+  void serve() {
+    serves_ = true;
+    steps();
+    calls_.clear();
+  }
+  bool others_work_ = true;
+  std::vector<AddressTarget> remembered_;
+  std::unique_ptr<AddressKeeper> keeper_ = keeper();
 };
 
 TEST_F(AddressKeeperTest, FollowsWhoServes) {
@@ -209,13 +234,13 @@ TEST_F(AddressKeeperTest, FollowsWhoServes) {
   EXPECT_THAT(calls_, ::testing::ElementsAre("drop"));
   serves_ = true;
   steps();
-  EXPECT_TRUE(keeper_->holds());
+  EXPECT_TRUE(holds());
   clock_.advance(500ms);
   steps();
   EXPECT_THAT(calls_, ::testing::ElementsAre("drop", "take", "announce", "renew", "announce", "announce"));
   serves_ = false;
   steps();
-  EXPECT_FALSE(keeper_->holds());
+  EXPECT_FALSE(holds());
   EXPECT_EQ(calls_.back(), "drop");
   const size_t before = calls_.size();
   keeper_.reset();
@@ -234,13 +259,146 @@ TEST_F(AddressKeeperTest, SaysWhatDoesNotWorkUntilItDoes) {
   works_ = false;
   serves_ = true;
   steps();
-  EXPECT_FALSE(keeper_->holds());
+  EXPECT_FALSE(holds());
   EXPECT_EQ(keeper_->trouble(), "the cluster's address was not taken: not allowed");
   works_ = true;
   clock_.advance(1s);
   steps();
-  EXPECT_TRUE(keeper_->holds());
+  EXPECT_TRUE(holds());
   EXPECT_EQ(keeper_->trouble(), "");
+}
+
+using ::testing::ElementsAre;
+using Standing = AddressKeeper::Standing;
+const AddressTarget kSecond{"192.0.2.2/24", "eth0", ""};
+const AddressTarget kByScript{"192.0.2.1/24", "eth0", "/move"};
+
+TEST_F(AddressKeeperTest, LetsGoOfTheFormerAddressOnceItHoldsTheNewOne) {
+  serve();
+  keeper_->move_to(kSecond);
+  EXPECT_THAT(remembered_, ElementsAre(kFirst, kSecond)) << "before it is on the machine";
+  EXPECT_EQ(keeper_->standing(kSecond), Standing::kNotYet);
+  EXPECT_EQ(keeper_->standing(kFirst), Standing::kFailed) << "it is not wanted any more";
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("take 192.0.2.2/24", "drop", "announce 192.0.2.2/24"));
+  EXPECT_EQ(keeper_->standing(kSecond), Standing::kHere);
+  EXPECT_TRUE(keeper_->has("192.0.2.2"));
+  EXPECT_FALSE(keeper_->has("192.0.2.1"));
+  EXPECT_THAT(remembered_, ElementsAre(kSecond));
+}
+
+TEST_F(AddressKeeperTest, KeepsTheFormerAddressWhileTheNewOneCannotBeTaken) {
+  serve();
+  others_work_ = false;
+  keeper_->move_to(kSecond);
+  steps();
+  EXPECT_EQ(keeper_->standing(kSecond), Standing::kFailed);
+  EXPECT_EQ(keeper_->trouble(), "the cluster's address was not taken: not allowed");
+  clock_.advance(600ms);
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("take 192.0.2.2/24", "renew", "announce", "announce")) << "and renews it";
+  EXPECT_TRUE(keeper_->has("192.0.2.1"));
+  serves_ = false;
+  steps();
+  EXPECT_FALSE(keeper_->has("192.0.2.1")) << "whoever does not serve has none of them";
+}
+
+TEST_F(AddressKeeperTest, AnotherTrialIsNotJudgedByTheLastOne) {
+  serve();
+  others_work_ = false;
+  keeper_->try_out(kSecond);
+  steps();
+  EXPECT_EQ(keeper_->standing(kSecond), Standing::kFailed);
+  keeper_->move_to(kFirst);
+  others_work_ = true;
+  keeper_->try_out(kSecond);  // before anything was done about the first one
+  EXPECT_EQ(keeper_->standing(kSecond), Standing::kNotYet);
+  EXPECT_EQ(keeper_->trouble(), "");
+  steps();
+  EXPECT_EQ(keeper_->standing(kSecond), Standing::kHere);
+}
+
+TEST_F(AddressKeeperTest, HoldsBothUntilATrialIsDecided) {
+  serve();
+  keeper_->try_out(kSecond);
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("take 192.0.2.2/24", "announce 192.0.2.2/24"));
+  EXPECT_TRUE(keeper_->has("192.0.2.1"));
+  calls_.clear();
+  keeper_->move_to(kFirst);  // it was not agreed
+  EXPECT_EQ(keeper_->standing(kFirst), Standing::kHere) << "it was never away";
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("drop 192.0.2.2/24"));
+  EXPECT_THAT(remembered_, ElementsAre(kFirst));
+}
+
+TEST_F(AddressKeeperTest, ATrialWithoutAnAddressKeepsTheOneThatIsThere) {
+  serve();
+  keeper_->try_out({});
+  steps();
+  EXPECT_EQ(keeper_->standing({}), Standing::kHere);
+  EXPECT_TRUE(keeper_->has("192.0.2.1"));
+  keeper_->move_to({});
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("drop"));
+  EXPECT_TRUE(remembered_.empty());
+}
+
+TEST_F(AddressKeeperTest, TheSameAddressByAnotherWayIsLetGoOfFirst) {
+  serve();
+  keeper_->move_to(kByScript);
+  works_ = false;
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("drop")) << "what is left of the former way would take it away again";
+  EXPECT_EQ(keeper_->trouble(), "the cluster's address 192.0.2.1/24 was not given away: not allowed");
+  for (int i = 0; i < 5; ++i) {
+    clock_.advance(1s);
+    steps();
+  }
+  EXPECT_EQ(calls_.size(), 6u) << "it is never given up";
+  works_ = true;
+  calls_.clear();
+  clock_.advance(1s);
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("drop", "take 192.0.2.1/24/move", "announce 192.0.2.1/24/move"));
+  EXPECT_EQ(keeper_->trouble(), "");
+}
+
+TEST_F(AddressKeeperTest, LetsGoOfWhatAnEarlierProcessMayHaveLeftBehind) {
+  keeper_ = keeper({kSecond, kFirst});
+  serves_ = true;
+  steps();
+  EXPECT_THAT(calls_, ElementsAre("drop 192.0.2.2/24", "take", "announce"));
+  EXPECT_THAT(remembered_, ElementsAre(kFirst));
+}
+
+TEST_F(AddressKeeperTest, DoesNothingAfterItsEnd) {
+  serve();
+  keeper_->stop();
+  EXPECT_THAT(calls_, ElementsAre("drop"));
+  keeper_->move_to(kSecond);
+  EXPECT_FALSE(keeper_->step());
+  keeper_.reset();
+  EXPECT_THAT(calls_, ElementsAre("drop"));
+}
+
+TEST(AddressTargets, AreReadBackFromTheirFile) {
+  EXPECT_THAT(decode_targets(encode_targets({kFirst, kByScript})), ElementsAre(kFirst, kByScript));
+  EXPECT_TRUE(decode_targets("").empty());
+  EXPECT_TRUE(decode_targets("{}").empty());
+  EXPECT_TRUE(decode_targets("[1]").empty());
+}
+
+TEST(AddressTargets, AreThoseOfMembersThatMoveIt) {
+  HaState state = moving("192.0.2.1/24");
+  EXPECT_EQ(target_of(state), kFirst);
+  state.virtual_interface_script = "/move";
+  EXPECT_EQ(target_of(state), kByScript);
+  state.load_balanced = true;
+  EXPECT_EQ(target_of(state), AddressTarget{}) << "the balancer has it";
+  state.load_balanced = false;
+  state.observer = true;
+  EXPECT_EQ(target_of(state), AddressTarget{}) << "never serves";
 }
 
 }  // namespace

@@ -8,10 +8,10 @@ import requests
 
 import namespaces
 from cluster_history import Load
-from harness import PASSWORD, USER, expect, wait_until
+from harness import PASSWORD, USER, by_stream_only, expect, wait_until
 from test_cluster import Cluster, consensus, health
 
-VIRTUAL = "10.77.0.100"
+VIRTUAL, OTHER, THIRD = "10.77.0.100", "10.77.0.101", "10.77.0.102"
 
 pytestmark = pytest.mark.skipif(bool(namespaces.why_not()), reason=namespaces.why_not() or "none")
 
@@ -48,8 +48,15 @@ class HostedCluster(Cluster):
         self.wait_equal()
         return self
 
-    def holders(self):
-        return [name for name, server in self.members.items() if f"{VIRTUAL}/24" in server.addresses()]
+    def holders(self, address=VIRTUAL):
+        return [name for name, server in self.members.items() if f"{address}/24" in server.addresses()]
+
+    def change(self, at, *pairs):
+        return self.cli(at).json("system", "ha", "change", *pairs)
+
+    def wait_address(self, wanted):
+        wait_until(f"all members know that the address is {wanted}", lambda: all(
+            server.get("info")["ha_virtual_address"] == wanted for server in self.running()), 30)
 
 
 @pytest.fixture
@@ -72,9 +79,9 @@ class AtAddress:
     url = f"https://{VIRTUAL}:8092"
 
 
-def serves_at_address():
+def serves_at_address(address=VIRTUAL):
     try:
-        return requests.get(f"{AtAddress.url}/healthz/active", verify=False, timeout=2).status_code == 200
+        return requests.get(f"https://{address}:8092/healthz/active", verify=False, timeout=2).status_code == 200
     except requests.RequestException:
         return False
 
@@ -220,3 +227,115 @@ def test_the_flags_say_what_an_enrolment_leaves_out(cluster):
     assert "accepted without effect" not in one.log()
     assert json.dumps(consensus(one, "state")["VirtInterface"]) == '"eth0"'
     assert health(one, "active") == 200
+
+
+@by_stream_only("members are told in the stream")
+def test_the_address_is_changed_while_the_cluster_runs(cluster, line):
+    """By a request to a passive member: nobody starts anew, and a manager above that knows the former address goes on."""
+    cluster.make_at_address()
+    one, two, three = cluster.members.values()
+    processes = {name: server.process.pid for name, server in cluster.members.items()}
+    manager = namespaces.HostedServer(cluster.site.directory, "M", line.host("M"))
+    cluster.site.servers["M"] = manager
+    manager.start().become_manager()
+    identity = one.get("info")["ha_id"]
+    expect(200, manager.add_endpoint(one, url=AtAddress.url))
+    manager.wait_status(identity, "Connected")
+    wait_until("the manager knows the members", lambda: len(
+        manager.get(f"endpoints/{identity}").get("Meta", {}).get("mullion/members", "").split(",")) == 3)
+
+    answer = cluster.change(two, "VirtAddr", f"{OTHER}/24")
+    assert answer["VirtAddr"] == f"{OTHER}/24" and answer["ConsensusID"] == consensus(two, "id")
+    assert cluster.holders(OTHER) == ["one"], "it is there when the request is answered"
+    assert serves_at_address(OTHER)
+    wait_until("the former one is gone", lambda: cluster.holders() == [], 10, 0.05)
+    cluster.wait_address(f"{OTHER}/24")
+    for server in (one, two, three):
+        assert consensus(server, "state")["ActiveUri"] == f"https://{OTHER}:8092" and server.get("info")["errors"] == []
+    assert processes == {name: server.process.pid for name, server in cluster.members.items()}
+    one.create("profiles", {"Name": "after-the-change"})
+    wait_until("the manager sees it", lambda: manager.call(
+        "GET", f"profiles/after-the-change?Endpoint={identity}").status_code == 200)
+    manager.wait_status(identity, "Connected")
+
+    # Over a failover, and over a start of everybody.
+    one.kill()
+    active = cluster.active([two, three])
+    wait_until("the next one has it", lambda: cluster.holders(OTHER) == [active.name], 10)
+    one.start()
+    cluster.wait_equal()
+    cluster.wait_address(f"{OTHER}/24")
+    for server in cluster.members.values():
+        server.kill()
+    for server in cluster.members.values():
+        server.launch()
+    active = cluster.active()
+    wait_until("it is where the active member is", lambda: cluster.holders(OTHER) == [active.name], 10)
+    assert cluster.holders() == []
+
+
+def test_the_address_is_left_to_a_balancer_and_taken_back(cluster):
+    cluster.make_at_address()
+    one, two, three = cluster.members.values()
+    answer = cluster.change(one, "LoadBalanced", "true", "VirtAddr", THIRD)
+    assert answer["LoadBalanced"] is True and answer["ActiveUri"] == f"https://{THIRD}:8092"
+    cluster.wait_address(THIRD)
+    wait_until("no member has an address", lambda: cluster.holders() + cluster.holders(THIRD) == [], 10)
+    cluster.change(two, "LoadBalanced", "false", "VirtAddr", f"{OTHER}/24")
+    assert cluster.holders(OTHER) == ["one"] and serves_at_address(OTHER)
+    cluster.change(three, "VirtAddr", "")
+    cluster.wait_address("")
+    wait_until("no member has an address", lambda: cluster.holders(OTHER) == [], 10)
+    assert consensus(two, "state")["ActiveUri"] == one.url
+
+
+def test_a_cluster_without_an_address_gets_one_that_a_script_moves(cluster, tmp_path):
+    one = cluster.launch("one")
+    cluster.enroll(one, one)
+    cluster.wait_active(one)
+    script, broken = tmp_path / "move", tmp_path / "broken"
+    script.write_text(f'#!/bin/sh\n[ -e {broken} ] && [ "$1" = add ] && {{ echo no such line >&2; exit 3; }}\n'
+                      '[ "$1" = add ] && exec ip addr add "$3" dev "$2"\nexec ip addr del "$3" dev "$2"\n')
+    script.chmod(0o755)
+    assert "VirtInterface: is needed" in cluster.cli(one).fails("system", "ha", "change", "VirtAddr", f"{VIRTUAL}/24")
+    cluster.change(one, "VirtInterface", "eth0", "VirtInterfaceScript", str(script))
+    assert cluster.holders() == []
+    cluster.change(one, "VirtAddr", f"{VIRTUAL}/24")
+    assert cluster.holders() == ["one"] and "valid_lft forever" in one.host.ip("addr", "show", "dev", "eth0")
+
+    # The script fails: what is there stays there.
+    broken.touch()
+    refused = cluster.cli(one).fails("system", "ha", "change", "VirtAddr", f"{OTHER}/24")
+    assert "cannot be held here" in refused and "no such line" in refused
+    wait_until("it is as before", lambda: cluster.holders() == ["one"] and cluster.holders(OTHER) == [], 10)
+    assert one.get("info")["ha_virtual_address"] == f"{VIRTUAL}/24"
+    broken.unlink()
+    cluster.change(one, "VirtAddr", f"{OTHER}/24")
+    wait_until("the former one is let go of", lambda: cluster.holders() == [] and cluster.holders(OTHER) == ["one"], 10)
+
+    # By the kernel from now on: the same address, by another way.
+    cluster.change(one, "VirtInterfaceScript", "")
+    assert cluster.holders(OTHER) == ["one"] and "valid_lft 2sec" in one.host.ip("addr", "show", "dev", "eth0")
+
+
+def test_an_address_that_a_member_could_not_hold_is_refused_and_changes_nothing(cluster):
+    cluster.make_at_address()
+    one, two, three = cluster.members.values()
+    three.host.ip("addr", "add", f"{OTHER}/24", "dev", "eth0")
+    before = {name: (server.root / "ha-state.json").read_text() for name, server in cluster.members.items()}
+    for pairs, says in (
+            (("VirtAddr", f"{OTHER}/24"), f"this machine has the address already: take it away, the cluster puts it where it serves "
+                                          f"(member {consensus(three, 'id')}"),
+            (("VirtAddr", "10.77.0.2/24"), "VirtAddr: is the address of ConsensusAddr"),
+            (("VirtAddr", OTHER), "VirtAddr: is an address with its prefix"),
+            (("VirtAddr", f"{OTHER}/24", "LoadBalanced", "true"), "VirtAddr: with LoadBalanced it is the plain address"),
+            (("VirtAddr", f"{THIRD}/24", "VirtInterface", "eth7"), "VirtInterface: there is no interface eth7"),
+            (("VirtInterfaceScript", "/no/such/program"), "VirtInterfaceScript: is the absolute path of a program"),
+            (("ConsensusAddr", "10.77.0.2:9093", "VirtAddr", ""), "ConsensusAddr: is changed by a request of its own")):
+        for at in (one, two):
+            if says.startswith("VirtAddr: is the address") and at is not one:
+                continue  # of two it is what another machine has
+            assert says in cluster.cli(at).fails("system", "ha", "change", *pairs), at.name
+    assert cluster.holders() == ["one"] and serves_at_address()
+    for name, server in cluster.members.items():
+        assert (server.root / "ha-state.json").read_text() == before[name], name

@@ -75,7 +75,7 @@ def test_a_member_listens_elsewhere_when_it_is_told_to(cluster, who):
     ({"ConsensusAddr": "192.0.2.77:8093"}, 422, "192.0.2.77 is no address of this machine"),
     ({"ConsensusAddr": "somewhere"}, 422, "ConsensusAddr: is IP:port"),
     ({"ConsensusAddr": 8093}, 422, "ConsensusAddr: is IP:port"),
-    ({}, 422, "ConsensusAddr: is needed"),
+    ({}, 422, "one of ConsensusAddr, VirtAddr, LoadBalanced, VirtInterface, VirtInterfaceScript is needed"),
     ({"ConsensusAddr": "127.0.0.1:9", "HaID": "another"}, 422, "HaID: cannot be changed"),
     ({"ConsensusAdr": "127.0.0.1:9"}, 422, "ConsensusAdr: the state has no such field"),
     ([], 422, "is an object"),
@@ -93,7 +93,7 @@ def test_an_address_that_is_taken_is_refused(cluster):
     assert consensus(two, "id") in expect(409, three.call("PUT", "system/consensus/state", {"ConsensusAddr": taken})).text
     port = f"127.0.0.1:{one.api_port}"
     assert "ConsensusAddr" in expect(422, three.call("PUT", "system/consensus/state", {"ConsensusAddr": port})).text
-    assert "cannot be changed" in cluster.cli(three).fails("system", "ha", "change", "VirtAddr", "10.0.0.1/24")
+    assert "cannot be changed" in cluster.cli(three).fails("system", "ha", "change", "HaID", "another")
     assert "stands alone" in expect(422, cluster.launch("four").call(
         "PUT", "system/consensus/state", {"ConsensusAddr": taken})).text
 

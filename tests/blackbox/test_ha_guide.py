@@ -29,7 +29,14 @@ GIVE_IT_AN_ADDRESS = [
     "VirtAddr 192.0.2.100/24 VirtInterface eth0",
     "mullion system ha enroll https://192.0.2.2:8092 rocketskates PASSWORD ConsensusAddr 192.0.2.2:8093 VirtInterface eth0",
 ]
-LOOK = ["mullion system ha active", "mullion system ha peers", "mullion system ha failOverSafe 5"]
+CHANGE_THE_ADDRESS = [
+    "mullion system ha change VirtAddr 192.0.2.101/24",
+    "mullion system ha change VirtInterface eth0",
+    "mullion system ha change VirtInterfaceScript /usr/local/sbin/move-address",
+    "mullion system ha change LoadBalanced true VirtAddr 192.0.2.102",
+    "mullion system ha change VirtAddr ''",
+]
+LOOK = ["mullion system ha active", "mullion system ha state", "mullion system ha peers", "mullion system ha failOverSafe 5"]
 HAND_OVER = ["mullion system passive", "mullion system active"]
 COME_AND_GO = ["mullion system ha remove ID", "mullion system ha introduction FILE", "mullion system ha join FILE"]
 MOVE = ["mullion system ha change ConsensusAddr 192.0.2.13:8093", "mullion system ha rekey ID"]
@@ -46,7 +53,7 @@ BY_HAND = [
     "--ha-join https://192.0.2.1:8092 --ha-join-fingerprint SHA256",
     "mullion system active --force",
 ]
-ALL = BY_HAND + MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + MOVE + KEEP + RECOVER + UPGRADE
+ALL = BY_HAND + MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + CHANGE_THE_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + MOVE + KEEP + RECOVER + UPGRADE
 
 needs_line = pytest.mark.skipif(bool(namespaces.why_not()), reason=namespaces.why_not() or "none")
 
@@ -215,6 +222,29 @@ def test_an_address_that_moves_with_the_member_that_serves(guide):
     guide.wait_active(two)
     wait_until("the address is at two", lambda: "192.0.2.100/24" in two.addresses() and
                "192.0.2.100/24" not in one.addresses(), 10)
+
+
+@needs_line
+def test_the_address_of_a_running_cluster(guide, tmp_path):
+    one, two = guide.machine(1), guide.machine(2)
+    for count, command in enumerate(MAKE_A_CLUSTER[1:3], 1):
+        guide.type(one, command)
+        guide.wait_active(one)
+        guide.wait_voters(one, count)
+    for server in (one, two):
+        guide.type(server, CHANGE_THE_ADDRESS[1])
+    guide.type(two, CHANGE_THE_ADDRESS[0])
+    assert "192.0.2.101/24" in one.addresses()
+    script = tmp_path / "move-address"
+    script.write_text('#!/bin/sh\n[ "$1" = add ] && exec ip addr add "$3" dev "$2"\nexec ip addr del "$3" dev "$2"\n')
+    script.chmod(0o755)
+    guide.type(one, CHANGE_THE_ADDRESS[2], **{"usr/local/sbin/move-address": str(script)[1:]})
+    assert "192.0.2.101/24" in one.addresses()
+    guide.type(one, CHANGE_THE_ADDRESS[3])
+    wait_until("the balancer has it", lambda: "192.0.2.101/24" not in one.addresses(), 10)
+    assert consensus(two, "state")["ActiveUri"] == "https://192.0.2.102:8092"
+    guide.type(one, CHANGE_THE_ADDRESS[4])
+    assert json.loads(guide.type(one, "mullion system ha state"))["VirtAddr"] == ""
 
 
 def flags_of(command, **words):

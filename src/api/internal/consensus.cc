@@ -142,6 +142,105 @@ Result<json::object> object_of(const std::string& body) {
   return std::move(value->get_object());
 }
 
+Error refused_change(std::string why) {
+  return Error(ErrorCode::kInvalid, "", "system", "consensus", {std::move(why)});
+}
+
+/// What a request changes of the state of a member.
+struct StateChange {
+  std::string listens_at;
+  cluster::AddressChange address;
+};
+
+struct ChangeableText {
+  std::string_view name;
+  std::optional<std::string> cluster::AddressChange::*field;
+};
+constexpr ChangeableText kChangeable[] = {
+    {"VirtAddr", &cluster::AddressChange::virtual_address},
+    {"VirtInterface", &cluster::AddressChange::interface},
+    {"VirtInterfaceScript", &cluster::AddressChange::script},
+};
+constexpr std::string_view kAllChangeable =
+    "ConsensusAddr, VirtAddr, LoadBalanced, VirtInterface, VirtInterfaceScript";
+
+/// One member of the body, which is not as it is now.
+Result<void> note_change(std::string_view name, const json::value& value, StateChange& out) {
+  if (name == "LoadBalanced") {
+    if (!value.is_bool()) return refused_change("LoadBalanced: is true or false");
+    out.address.load_balanced = value.get_bool();
+    return {};
+  }
+  if (name == "ConsensusAddr") {
+    if (!value.is_string()) return refused_change("ConsensusAddr: is IP:port");
+    out.listens_at = std::string(value.get_string());
+    return out.listens_at.empty() ? Result<void>(refused_change("ConsensusAddr: is needed")) : Result<void>();
+  }
+  for (const ChangeableText& one : kChangeable) {
+    if (one.name != name) continue;
+    if (!value.is_string()) return refused_change(fmt::format("{}: is a text", name));
+    out.address.*one.field = std::string(value.get_string());
+    return {};
+  }
+  return refused_change(fmt::format("{}: cannot be changed by a request, {} can", name, kAllChangeable));
+}
+
+/// What stays as it is may be told, too.
+Result<StateChange> wanted_change(const json::object& now, const json::object& body) {
+  StateChange out;
+  bool changeable = false;
+  for (const auto& [name, value] : body) {
+    const json::value* kept = now.if_contains(name);
+    if (kept == nullptr)
+      return refused_change(fmt::format("{}: the state has no such field", std::string_view(name)));
+    changeable = changeable || kAllChangeable.find(name) != std::string_view::npos;
+    if (value == *kept) continue;
+    if (Result<void> noted = note_change(name, value, out); !noted) return noted.error();
+  }
+  if (!changeable) return refused_change(fmt::format("one of {} is needed", kAllChangeable));
+  return out;
+}
+
+Result<net::Response> state_answer(Result<cluster::HaState> state) {
+  if (!state) return state.error();
+  cluster::ClusterView view;
+  view.state = std::move(*state);
+  return json_response(200, json::value(current_state(view)));
+}
+
+/// At a member that does not serve: its own part first, because the address may need it; the member that
+/// serves decides about the rest, in the caller's name. When it refuses this member is as it was.
+env::Task<Result<net::Response>> change_here_and_there(cluster::Cluster& cluster,
+                                                       cluster::AddressChange address,
+                                                       AskServing ask_serving) {
+  const cluster::HaState before = cluster.view().state;
+  if (address.of_member()) {
+    cluster::AddressChange mine;
+    mine.interface = address.interface;
+    mine.script = address.script;
+    Result<cluster::HaState> own = co_await cluster.change_address(std::move(mine));
+    if (!own) co_return own.error();
+  }
+  json::object shared;
+  if (address.virtual_address) shared["VirtAddr"] = *address.virtual_address;
+  if (address.load_balanced) shared["LoadBalanced"] = *address.load_balanced;
+  Result<net::Response> answer = co_await ask_serving(json::serialize(shared));
+  if (answer && answer->status == 200) {
+    cluster::ClusterView view = cluster.view();  // which may not know of it yet
+    view.state.virtual_address = address.virtual_address.value_or(view.state.virtual_address);
+    view.state.load_balanced = address.load_balanced.value_or(view.state.load_balanced);
+    co_return json_response(200, json::value(current_state(view)));
+  }
+  if (address.of_member()) {
+    cluster::AddressChange undone;
+    undone.interface = before.virtual_interface;
+    undone.script = before.virtual_interface_script;
+    const Result<cluster::HaState> back = co_await cluster.change_address(std::move(undone));
+    if (!back) kLog.warn("what was changed of this member stays so: {}", back.error().text());
+  }
+  co_return answer;
+}
+
 }  // namespace
 
 /// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours): clients of v4.8 read it
@@ -264,32 +363,26 @@ env::Task<Result<net::Response>> admit(cluster::Cluster& cluster, std::string bo
                {"Number", admitted->number}, {"HaID", admitted->ha_id}, {"Roster", admitted->roster}}));
 }
 
-env::Task<Result<net::Response>> change_state(cluster::Cluster& cluster, std::string body) {
+env::Task<Result<net::Response>> change_state(cluster::Cluster& cluster, std::string body,
+                                              AskServing ask_serving) {
   const Result<json::object> object = object_of(body);
   if (!object) co_return object.error();
-  const auto refused = [](std::string why) {
-    return Error(ErrorCode::kInvalid, "", "system", "consensus", {std::move(why)});
-  };
-  const json::object now = current_state(cluster.view());
-  std::string address;
-  for (const auto& [name, value] : *object) {
-    const json::value* kept = now.if_contains(name);
-    if (kept == nullptr)
-      co_return refused(fmt::format("{}: the state has no such field", std::string_view(name)));
-    if (name != "ConsensusAddr") {
-      if (value == *kept) continue;
-      co_return refused(
-          fmt::format("{}: cannot be changed by a request, ConsensusAddr alone can", std::string_view(name)));
-    }
-    if (!value.is_string()) co_return refused("ConsensusAddr: is IP:port");
-    address = std::string(value.get_string());
+  const Result<StateChange> change = wanted_change(current_state(cluster.view()), *object);
+  if (!change) co_return change.error();
+  cluster::AddressChange address = change->address;
+  if (!change->listens_at.empty()) {
+    if (address.of_member() || address.of_cluster())
+      co_return refused_change("ConsensusAddr: is changed by a request of its own, this member starts anew");
+    Result<cluster::HaState> moved = co_await cluster.move_to(change->listens_at);
+    co_return state_answer(std::move(moved));
   }
-  if (address.empty()) co_return refused("ConsensusAddr: is needed");
-  Result<cluster::HaState> state = co_await cluster.move_to(std::move(address));
-  if (!state) co_return state.error();
-  cluster::ClusterView view;
-  view.state = std::move(*state);
-  co_return json_response(200, json::value(current_state(view)));
+  if (!address.of_member() && !address.of_cluster())
+    co_return json_response(200, json::value(current_state(cluster.view())));
+  if (!address.of_cluster() || !ask_serving) {
+    Result<cluster::HaState> done = co_await cluster.change_address(std::move(address));
+    co_return state_answer(std::move(done));
+  }
+  co_return co_await change_here_and_there(cluster, std::move(address), std::move(ask_serving));
 }
 
 namespace handlers {
@@ -316,7 +409,7 @@ env::Task<Result<net::Response>> admit_member(Call& call) {
 }
 
 env::Task<Result<net::Response>> change_consensus_state(Call& call) {
-  return change_state(call.services.cluster, std::move(call.body));
+  return change_state(call.services.cluster, std::move(call.body), nullptr);
 }
 
 env::Task<Result<net::Response>> replace_member_key(Call& call) {

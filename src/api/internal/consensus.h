@@ -29,7 +29,11 @@ net::Response health(const cluster::ClusterView& cluster, bool serves, std::stri
 /// POST /system/consensus/enroll and admit: `body` as it came.
 env::Task<Result<net::Response>> enroll(cluster::Cluster& cluster, std::string body);
 env::Task<Result<net::Response>> admit(cluster::Cluster& cluster, std::string body);
-/// PUT /system/consensus/state: what may change of it, see cluster::Cluster::move_to().
-env::Task<Result<net::Response>> change_state(cluster::Cluster& cluster, std::string body);
+/// Sends a body to the same route of the member that serves.
+using AskServing = std::function<env::Task<Result<net::Response>>(std::string body)>;
+/// PUT /system/consensus/state: what may change of it, see cluster::Cluster::move_to() and change_address().
+/// `ask_serving`: at a member that does not serve.
+env::Task<Result<net::Response>> change_state(cluster::Cluster& cluster, std::string body,
+                                              AskServing ask_serving);
 
 }  // namespace mullion::api

@@ -78,7 +78,9 @@ Command cluster() {
            leaf("enroll", "URL USERNAME PASSWORD [KEY VALUE]...",
                 "Take another server into this cluster (PASSWORD - reads stdin)", cluster_enroll),
            leaf("change", "KEY VALUE [KEY VALUE]...",
-                "Change this member: ConsensusAddr is where it listens for the others", cluster_change),
+                "Change the cluster's address (VirtAddr, LoadBalanced), and of this member how it goes there "
+                "(VirtInterface, VirtInterfaceScript) or where it listens for the others (ConsensusAddr)",
+                cluster_change),
            leaf("rekey", "ID", "Give a passive member another key, by id or address", cluster_rekey),
            leaf("remove", "ID", "Remove a passive member, by id or address", cluster_remove)}) {
     cluster.children.push_back(std::move(command));

@@ -7,6 +7,7 @@
 #include "cluster/cluster.h"
 #include "cluster/node.h"
 #include "cluster/roster.h"
+#include "cluster/virtual_address.h"
 #include "net/peer_key.h"
 #include "store/store.h"
 
@@ -35,6 +36,9 @@ struct JoinRequest {
 /// What a state that is to be enrolled with must say, and this machine must have for it: kInvalid names the
 /// field.
 Result<void> check_wanted(const HaState& wanted, const JoinRequest& request);
+
+/// What this machine says of it.
+AddressFacts facts_of_machine(const HaState& wanted, bool listens_everywhere);
 
 /// Asks the cluster that `wanted` introduces for admission and leaves everything so that the next start is
 /// that of a member. What fails before the cluster answered changes nothing here.

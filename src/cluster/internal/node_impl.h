@@ -34,6 +34,12 @@ inline constexpr auto kRetryPause = std::chrono::milliseconds(500);
 inline constexpr auto kChangePatience = std::chrono::seconds(10);
 /// What a conversation is about in which the member that serves orders another key for a member.
 inline constexpr const char* kReplaceKeyTalk = "replace-key";
+/// What a conversation is about in which it asks whether a member could hold an address.
+inline constexpr const char* kAddressTalk = "address";
+/// What a member answers to an order, or a question, that it has nothing against.
+inline constexpr std::string_view kAccepted = "accepted";
+inline constexpr uint64_t kLongestOrder = 1 << 10;
+inline constexpr auto kOrderPatience = std::chrono::seconds(5);
 
 inline Error not_serving() {
   return Error(ErrorCode::kUnavailable, "this server does not serve the cluster now");
@@ -63,8 +69,8 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   NodeImpl(env::Runtime& runtime, NodeOptions options, HaState state, OwnMembers own)
       : runtime_(runtime),
         options_(std::move(options)),
-        state_(std::move(state)),
         number_(own.number),
+        state_(std::move(state)),
         own_(std::move(own)) {}
   NodeImpl(const NodeImpl&) = delete;
   NodeImpl& operator=(const NodeImpl&) = delete;
@@ -93,6 +99,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   env::Task<Result<NodeView>> remove(std::string id) override;
   env::Task<Result<NodeView>> replace_key(std::string id) override;
   env::Task<Result<HaState>> move_to(std::string address) override;
+  env::Task<Result<HaState>> change_address(AddressChange change) override;
   TakeOver comparison() const override;
   env::Task<Result<void>> hand_over(std::string id) override;
   env::Task<Result<std::string>> take_over() override;
@@ -133,7 +140,19 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   Result<net::PeerKey> own_key();
   Result<void> open_link(net::PeerKey key);
   Result<void> open_member();
+  // The cluster's address
   void hold_address();
+  void take_address();
+  Result<void> write_state(const std::function<void(HaState&)>& change);
+  Result<void> write_way(const HaState& wanted);
+  HaState own_state() const;
+  std::shared_ptr<AddressKeeper> address() const;
+  Result<HaState> address_changed(const AddressChange& change);
+  Result<void> address_moves(const HaState& wanted, const AddressChange& change);
+  Result<void> check_address_here(const HaState& wanted) const;
+  Result<void> ask_others_about(const HaState& wanted);
+  Result<void> try_address(const AddressTarget& target);
+  env::Task<void> serve_address_question(net::KeyedStream& stream);
   void open_files();
   void run_cluster();
   void run_chores();
@@ -195,19 +214,20 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   NodeView node_called(std::string_view id) const;
   Result<NodeView> removal(const std::string& id);
   Result<void> order_another_key(MemberId member);
+  Result<void> ask(MemberId member, const char* kind, std::string text);
   Result<NodeView> key_replaced(const std::string& id);
   Result<HaState> moved_to(const std::string& address);
   Result<void> leadership_to(const std::string& id, env::Duration patience);
 
   env::Runtime& runtime_;
   const NodeOptions options_;
-  HaState state_;  // but for what is said of the API
   const MemberId number_;
   std::string listens_at_;  // from the start on
   bool keyless_ = false;    // from the start on: the others do not know the key that it shows
   mutable env::Signal changes_;
 
-  mutable Mutex mutex_;  // guards what follows
+  mutable Mutex mutex_;               // guards what follows
+  HaState state_ GUARDED_BY(mutex_);  // as in its file; but for what is said of the API
   OwnMembers own_ GUARDED_BY(mutex_);
   ApiPlace api_ GUARDED_BY(mutex_);
   std::string trouble_ GUARDED_BY(mutex_);
@@ -216,6 +236,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::map<std::string, env::SteadyTime> taken_off_ GUARDED_BY(mutex_);  // by ConsensusID
   Shown shown_ GUARDED_BY(mutex_);
   TakeOver take_over_ GUARDED_BY(mutex_);
+  std::shared_ptr<AddressKeeper> address_ GUARDED_BY(mutex_);
 
   bool opens_again_ = false;  // while it opens
   std::atomic<bool> fetching_{false};
@@ -227,6 +248,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::atomic<uint64_t> compared_{0};        // the newest term at whose beginning this database was the same
   std::atomic<bool> removed_{false};         // it is no member any more, and may be enrolled again
   std::atomic<bool> switching_{false};       // the lead is being handed over
+  std::atomic<bool> moving_{false};          // the address is being changed
   std::atomic<bool> copy_installed_{false};  // since the start: its giver waits to hear of it
   bool told_ = false;                        // cluster thread
   env::SteadyTime next_tick_{};              // cluster thread
@@ -245,8 +267,8 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::shared_ptr<FileKeeper> keeper_;  // set under mutex_
   CallQueue calls_, applying_;
   std::unique_ptr<JournalThread> journal_thread_;
-  std::unique_ptr<Member> member_;          // cluster thread, but for may_read()
-  std::unique_ptr<AddressKeeper> address_;  // null: this member moves none
+  std::unique_ptr<Member> member_;  // cluster thread, but for may_read()
+  Mutex state_mutex_;               // before mutex_: the state and its file change together
   std::thread cluster_thread_, apply_thread_, chore_thread_, check_thread_, fetch_thread_, return_thread_;
   std::atomic<bool> stopping_{false};
 };
