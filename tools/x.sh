@@ -392,6 +392,7 @@ command_bench() {
   /usr/bin/python3 bench/links_bench.py
   /usr/bin/python3 bench/flood_bench.py
   /usr/bin/python3 bench/followers_bench.py
+  /usr/bin/python3 bench/failover_bench.py
 }
 
 command_fix() {
