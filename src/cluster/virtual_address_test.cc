@@ -269,7 +269,6 @@ TEST_F(AddressKeeperTest, SaysWhatDoesNotWorkUntilItDoes) {
 }
 
 using ::testing::ElementsAre;
-using Standing = AddressKeeper::Standing;
 const AddressTarget kSecond{"192.0.2.2/24", "eth0", ""};
 const AddressTarget kByScript{"192.0.2.1/24", "eth0", "/move"};
 
@@ -277,11 +276,11 @@ TEST_F(AddressKeeperTest, LetsGoOfTheFormerAddressOnceItHoldsTheNewOne) {
   serve();
   keeper_->move_to(kSecond);
   EXPECT_THAT(remembered_, ElementsAre(kFirst, kSecond)) << "before it is on the machine";
-  EXPECT_EQ(keeper_->standing(kSecond), Standing::kNotYet);
-  EXPECT_EQ(keeper_->standing(kFirst), Standing::kFailed) << "it is not wanted any more";
+  EXPECT_EQ(keeper_->standing(kSecond), AddressKeeper::Standing::kNotYet);
+  EXPECT_EQ(keeper_->standing(kFirst), AddressKeeper::Standing::kFailed) << "it is not wanted any more";
   steps();
   EXPECT_THAT(calls_, ElementsAre("take 192.0.2.2/24", "drop", "announce 192.0.2.2/24"));
-  EXPECT_EQ(keeper_->standing(kSecond), Standing::kHere);
+  EXPECT_EQ(keeper_->standing(kSecond), AddressKeeper::Standing::kHere);
   EXPECT_TRUE(keeper_->has("192.0.2.2"));
   EXPECT_FALSE(keeper_->has("192.0.2.1"));
   EXPECT_THAT(remembered_, ElementsAre(kSecond));
@@ -292,7 +291,7 @@ TEST_F(AddressKeeperTest, KeepsTheFormerAddressWhileTheNewOneCannotBeTaken) {
   others_work_ = false;
   keeper_->move_to(kSecond);
   steps();
-  EXPECT_EQ(keeper_->standing(kSecond), Standing::kFailed);
+  EXPECT_EQ(keeper_->standing(kSecond), AddressKeeper::Standing::kFailed);
   EXPECT_EQ(keeper_->trouble(), "the cluster's address was not taken: not allowed");
   clock_.advance(600ms);
   steps();
@@ -308,14 +307,14 @@ TEST_F(AddressKeeperTest, AnotherTrialIsNotJudgedByTheLastOne) {
   others_work_ = false;
   keeper_->try_out(kSecond);
   steps();
-  EXPECT_EQ(keeper_->standing(kSecond), Standing::kFailed);
+  EXPECT_EQ(keeper_->standing(kSecond), AddressKeeper::Standing::kFailed);
   keeper_->move_to(kFirst);
   others_work_ = true;
   keeper_->try_out(kSecond);  // before anything was done about the first one
-  EXPECT_EQ(keeper_->standing(kSecond), Standing::kNotYet);
+  EXPECT_EQ(keeper_->standing(kSecond), AddressKeeper::Standing::kNotYet);
   EXPECT_EQ(keeper_->trouble(), "");
   steps();
-  EXPECT_EQ(keeper_->standing(kSecond), Standing::kHere);
+  EXPECT_EQ(keeper_->standing(kSecond), AddressKeeper::Standing::kHere);
 }
 
 TEST_F(AddressKeeperTest, HoldsBothUntilATrialIsDecided) {
@@ -326,7 +325,7 @@ TEST_F(AddressKeeperTest, HoldsBothUntilATrialIsDecided) {
   EXPECT_TRUE(keeper_->has("192.0.2.1"));
   calls_.clear();
   keeper_->move_to(kFirst);  // it was not agreed
-  EXPECT_EQ(keeper_->standing(kFirst), Standing::kHere) << "it was never away";
+  EXPECT_EQ(keeper_->standing(kFirst), AddressKeeper::Standing::kHere) << "it was never away";
   steps();
   EXPECT_THAT(calls_, ElementsAre("drop 192.0.2.2/24"));
   EXPECT_THAT(remembered_, ElementsAre(kFirst));
@@ -336,7 +335,7 @@ TEST_F(AddressKeeperTest, ATrialWithoutAnAddressKeepsTheOneThatIsThere) {
   serve();
   keeper_->try_out({});
   steps();
-  EXPECT_EQ(keeper_->standing({}), Standing::kHere);
+  EXPECT_EQ(keeper_->standing({}), AddressKeeper::Standing::kHere);
   EXPECT_TRUE(keeper_->has("192.0.2.1"));
   keeper_->move_to({});
   steps();

@@ -186,7 +186,7 @@ Result<void> note_change(std::string_view name, const json::value& value, StateC
 }
 
 /// What stays as it is may be told, too.
-Result<StateChange> wanted_change(const json::object& now, const json::object& body) {
+Result<StateChange> change_of_state(const json::object& now, const json::object& body) {
   StateChange out;
   bool changeable = false;
   for (const auto& [name, value] : body) {
@@ -367,7 +367,7 @@ env::Task<Result<net::Response>> change_state(cluster::Cluster& cluster, std::st
                                               AskServing ask_serving) {
   const Result<json::object> object = object_of(body);
   if (!object) co_return object.error();
-  const Result<StateChange> change = wanted_change(current_state(cluster.view()), *object);
+  const Result<StateChange> change = change_of_state(current_state(cluster.view()), *object);
   if (!change) co_return change.error();
   cluster::AddressChange address = change->address;
   if (!change->listens_at.empty()) {

@@ -1,5 +1,5 @@
-// What the members agree on about the cluster's address, once it was changed: a private value of the database.
-// Before, what each of them was enrolled with counts.
+// What the members agree on about the cluster's address, once it was changed: a private value of the
+// database. Before, what each of them was enrolled with counts.
 #pragma once
 
 #include <optional>
