@@ -177,15 +177,15 @@ class NoBlobs final : public files::Blobs {
     return Info{"a", 10, std::string(64, 'e'), "/dev/null", env::WallTime(std::chrono::seconds(784111777)),
                 1};
   }
-  Task<Result<Info>> put(std::string, std::string path, net::BodySource& body, bool,
-                         uint64_t limit) override {
-    Result<std::string> text = co_await net::read_all(body, limit);
+  Task<Result<Info>> put(std::string, std::string path, net::BodySource& body,
+                         files::UploadOptions options) override {
+    Result<std::string> text = co_await net::read_all(body, options.max_bytes);
     if (!text) co_return text.error();
     co_return Info{path, text->size(), std::string(64, 'e'), "", {}, 1};
   }
   Task<Result<Progress>> append(std::string, std::string path, net::BodySource& body, net::ContentRange piece,
-                                bool, uint64_t limit) override {
-    Result<std::string> text = co_await net::read_all(body, limit);
+                                files::UploadOptions options) override {
+    Result<std::string> text = co_await net::read_all(body, options.max_bytes);
     if (!text) co_return text.error();
     if (piece.bytes.first != unfinished_) co_return Error(ErrorCode::kConflict, "does not fit");
     unfinished_ = piece.last() ? 0 : piece.bytes.last + 1;

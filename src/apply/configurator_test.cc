@@ -85,11 +85,11 @@ class FakeBlobs final : public files::Blobs {
     info.sha256 = found->second;
     return info;
   }
-  Task<Result<Info>> put(std::string, std::string, net::BodySource&, bool, uint64_t) override {
+  Task<Result<Info>> put(std::string, std::string, net::BodySource&, files::UploadOptions) override {
     co_return Error();
   }
-  Task<Result<Progress>> append(std::string, std::string, net::BodySource&, net::ContentRange, bool,
-                                uint64_t) override {
+  Task<Result<Progress>> append(std::string, std::string, net::BodySource&, net::ContentRange,
+                                files::UploadOptions) override {
     co_return Error();
   }
   Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }

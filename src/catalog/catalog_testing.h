@@ -212,13 +212,13 @@ class FaultyBlobs final : public files::Blobs {
     if (info && !unreadable.empty() && path.ends_with(unreadable)) info->file = info->file.parent_path();
     return info;
   }
-  Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body, bool explode,
-                         uint64_t most) override {
-    return real_->put(std::move(bucket), std::move(path), body, explode, most);
+  Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body,
+                         files::UploadOptions options) override {
+    return real_->put(std::move(bucket), std::move(path), body, std::move(options));
   }
   Task<Result<Progress>> append(std::string bucket, std::string path, net::BodySource& body,
-                                net::ContentRange piece, bool explode, uint64_t most) override {
-    return real_->append(std::move(bucket), std::move(path), body, piece, explode, most);
+                                net::ContentRange piece, files::UploadOptions options) override {
+    return real_->append(std::move(bucket), std::move(path), body, piece, std::move(options));
   }
   Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) override {
     return real_->unfinished(bucket, path);

@@ -7,18 +7,12 @@
 #include <cerrno>
 
 #include "files/file_handle.h"
-#include "files/internal/archive_reader.h"
+#include "files/internal/archive_input.h"
 #include "files/internal/blob_path.h"
 
 namespace mullion::files {
 
 namespace {
-
-Error unreadable(archive* handle) {
-  const char* why = archive_error_string(handle);
-  return Error(ErrorCode::kInvalid,
-               fmt::format("Cannot explode: {}", why != nullptr ? why : "unreadable archive"));
-}
 
 Error suspicious(std::string_view name, std::string_view what) {
   return Error(ErrorCode::kInvalid, fmt::format("Cannot explode: entry {} {}", name, what));
@@ -36,28 +30,27 @@ std::string_view without_dot(std::string_view name) {
 
 class Exploder {
  public:
-  Exploder(archive* handle, const env::Path& target, const ExplodeLimits& limits, uint64_t archive_bytes)
-      : handle_(handle), target_(target), limits_(limits), archive_bytes_(archive_bytes) {}
+  Exploder(ArchiveInput& input, const env::Path& target, const ExplodeLimits& limits, uint64_t archive_bytes)
+      : input_(input), target_(target), limits_(limits), archive_bytes_(archive_bytes) {}
 
   Result<std::vector<std::string>> run() {
-    archive_entry* entry = nullptr;
-    for (int status = next(&entry); status != ARCHIVE_EOF; status = next(&entry)) {
-      if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return unreadable(handle_);
+    while (true) {
+      const Result<archive_entry*> entry = input_.next();
+      if (!entry) return entry.error();
+      if (*entry == nullptr) break;
       if (++entries_ > limits_.max_entries) {
         return Error(ErrorCode::kTooLarge,
                      fmt::format("Cannot explode: more than {} entries", limits_.max_entries));
       }
       if (auto wanted = check_wanted(); !wanted) return wanted.error();
-      if (auto done = one(entry); !done) return done.error();
+      if (auto done = one(*entry); !done) return done.error();
     }
     return std::move(files_);
   }
 
  private:
-  int next(archive_entry** entry) { return archive_read_next_header(handle_, entry); }
-
   Result<void> one(archive_entry* entry) {
-    const std::optional<std::string> whole = entry_name(handle_, entry);
+    const std::optional<std::string> whole = entry_name(input_.reader(), entry);
     if (!whole) return nameless();
     const std::string_view name = without_dot(*whole);
     if (name.empty() || name == ".") return {};  // the directory itself
@@ -82,7 +75,7 @@ class Exploder {
   }
 
   Result<void> link(const std::string& path, archive_entry* entry) {
-    const std::optional<std::string> first = hard_link_name(handle_, entry);
+    const std::optional<std::string> first = hard_link_name(input_.reader(), entry);
     if (!first) return nameless();
     return second_name(path, *first);
   }
@@ -150,17 +143,14 @@ class Exploder {
   }
 
   Result<void> copy(OutputFile& output) {
-    std::string piece(kPieceSize, '\0');
     while (true) {
-      const la_ssize_t got = archive_read_data(handle_, piece.data(), piece.size());
-      if (got < 0) return unreadable(handle_);
-      if (got == 0) return {};
+      const Result<size_t> got = input_.read(piece_.data(), piece_.size());
+      if (!got) return got.error();
+      if (*got == 0) return {};
       if (auto wanted = check_wanted(); !wanted) return wanted;
-      bytes_ += static_cast<uint64_t>(got);
+      bytes_ += *got;
       if (auto checked = check_size(); !checked) return checked;
-      if (auto written = output.write(std::string_view(piece.data(), static_cast<size_t>(got))); !written) {
-        return written;
-      }
+      if (auto written = output.write(std::string_view(piece_.data(), *got)); !written) return written;
     }
   }
 
@@ -181,23 +171,16 @@ class Exploder {
     return {};
   }
 
-  archive* handle_;
+  ArchiveInput& input_;
   const env::Path& target_;
   const ExplodeLimits& limits_;
   const uint64_t archive_bytes_;
   size_t entries_ = 0;
   size_t directories_ = 0;  // that were made for what lies in them
   uint64_t bytes_ = 0;
+  std::string piece_ = std::string(kPieceSize, '\0');
   std::vector<std::string> files_;
 };
-
-Result<ArchivePtr> open_archive(const env::Path& file) {
-  Result<ArchivePtr> reader = make_archive_reader();
-  if (!reader) return reader;
-  if (archive_read_open_filename(reader->get(), file.c_str(), kPieceSize) != ARCHIVE_OK)
-    return unreadable(reader->get());
-  return reader;
-}
 
 /// Once for all files: syncing each would take longer than unpacking.
 Result<void> sync_tree(const env::Path& tree) {
@@ -214,19 +197,19 @@ Result<void> sync_tree(const env::Path& tree) {
 Result<std::vector<std::pair<std::string, std::string>>> first_entries(const env::Path& archive_path,
                                                                        size_t count, uint64_t max_bytes) {
   const Utf8Names names;
-  const Result<ArchivePtr> reader = open_archive(archive_path);
-  if (!reader) return reader.error();
+  const ExplodeLimits limits;
+  const auto input = ArchiveInput::open(archive_path, limits);
+  if (!input) return input.error();
   std::vector<std::pair<std::string, std::string>> out;
   while (out.size() < count) {
-    archive_entry* entry = nullptr;
-    const int status = archive_read_next_header(reader->get(), &entry);
-    if (status == ARCHIVE_EOF) break;
-    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return unreadable(reader->get());
+    const Result<archive_entry*> entry = (*input)->next();
+    if (!entry) return entry.error();
+    if (*entry == nullptr) break;
     std::string content(max_bytes, '\0');
-    const la_ssize_t got = archive_read_data(reader->get(), content.data(), content.size());
-    if (got < 0) return unreadable(reader->get());
-    content.resize(static_cast<size_t>(got));
-    out.emplace_back(entry_name(reader->get(), entry).value_or(""), std::move(content));
+    const Result<size_t> got = (*input)->read(content.data(), content.size());
+    if (!got) return got.error();
+    content.resize(*got);
+    out.emplace_back(entry_name((*input)->reader(), *entry).value_or(""), std::move(content));
   }
   return out;
 }
@@ -257,13 +240,13 @@ Result<std::string> gunzip(std::string_view stream, uint64_t max_bytes) {
 Result<std::vector<std::string>> explode(const env::Path& archive_path, const env::Path& target,
                                          const ExplodeLimits& limits) {
   const Utf8Names names;
-  const Result<ArchivePtr> reader = open_archive(archive_path);
-  if (!reader) return reader.error();
+  const auto input = ArchiveInput::open(archive_path, limits);
+  if (!input) return input.error();
   if (auto made = env::make_directories(target); !made) return made.error();
   std::error_code problem;
   const uintmax_t archive_bytes = std::filesystem::file_size(archive_path, problem);
   if (problem) return env::error_from_errno(problem.value(), "archive");
-  auto files = Exploder(reader->get(), target, limits, archive_bytes).run();
+  auto files = Exploder(**input, target, limits, archive_bytes).run();
   if (!files) return files;
   if (auto synced = sync_tree(target); !synced) return synced.error();
   return files;

@@ -50,6 +50,7 @@ ExplodeLimits explode_limits(const BlobLimits& limits) {
   out.max_bytes = limits.unpacked_bytes;
   out.max_entries = limits.archive_entries;
   out.max_ratio = std::max<uint64_t>(limits.archive_ratio, 1);
+  out.stop = limits.stop;
   return out;
 }
 
@@ -107,17 +108,17 @@ class FileBlobs final : public SharedBlobs {
       : root_(clean_root(std::move(root))),
         limits_(limits),
         sharing_(sharing),
-        sums_(root_ / ".sums"),
+        sums_(root_ / ".sums", limits.stop),
         list_(root_, sums_),
         partials_(root_ / kUnfinished, limits.unfinished_uploads, limits.unfinished_age) {}
 
   Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                         bool all) override;
   Result<Info> stat(std::string_view bucket, std::string_view path) override;
-  Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body, bool explode,
-                         uint64_t max_bytes) override;
+  Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body,
+                         UploadOptions options) override;
   Task<Result<Progress>> append(std::string bucket, std::string path, net::BodySource& body,
-                                net::ContentRange piece, bool explode, uint64_t max_bytes) override;
+                                net::ContentRange piece, UploadOptions options) override;
   Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) override;
   Result<void> drop_unfinished(std::string_view bucket, std::string_view path) override;
   Uploads uploads(std::string_view without, size_t most) override { return list_.read(without, most); }
@@ -137,9 +138,10 @@ class FileBlobs final : public SharedBlobs {
   Result<void> put_in_place(const std::vector<Place>& places, const std::vector<env::Path>& files,
                             std::vector<std::string>& changed);
   Result<void> prepare(Arrival& arrival, bool explode) const;
-  Task<Result<void>> share(const Arrival& arrival) const;
+  Task<Result<void>> share(const Arrival& arrival, const env::Caller& caller) const;
   Result<Info> place(Arrival& arrival);
-  Task<Result<Info>> finish(Arrival& arrival, bool explode);
+  Task<Result<Info>> finish(Arrival& arrival, const UploadOptions& options);
+  Task<Result<Info>> finish_pieces(Arrival& arrival, const UploadOptions& options);
   Result<void> move_file(const Place& source, const Place& target, const Info& info) const;
   bool is_shared(std::string_view name) const { return sharing_ != nullptr && sharing_->find(name); }
   Error not_here(std::string_view bucket, std::string_view path) const;
@@ -299,12 +301,12 @@ Result<Blobs::Info> FileBlobs::place(Arrival& arrival) {
 }
 
 /// What is to be agreed on before it is visible. Blocks: everything that was unpacked is read.
-Result<std::vector<OfferedFile>> offers_of(const Arrival& arrival) {
+Result<std::vector<OfferedFile>> offers_of(const Arrival& arrival, const std::atomic<bool>* stop) {
   std::vector<OfferedFile> out;
   for (size_t i = 0; i < arrival.places.size(); ++i) {
     const auto file = InputFile::open(arrival.unpacked[i]);
     if (!file) return file.error();
-    auto sum = sha256_of(*file);
+    auto sum = sha256_of(*file, stop);
     if (!sum) return sum.error();
     FileRecord record{arrival.places[i].name(), file->facts().size, std::move(*sum), false};
     out.push_back({std::move(record), arrival.unpacked[i]});
@@ -315,27 +317,31 @@ Result<std::vector<OfferedFile>> offers_of(const Arrival& arrival) {
 }
 
 /// A majority has the bytes, and the change holds for all.
-Task<Result<void>> FileBlobs::share(const Arrival& arrival) const {
+Task<Result<void>> FileBlobs::share(const Arrival& arrival, const env::Caller& caller) const {
   if (sharing_ == nullptr) co_return Result<void>();
   Result<std::vector<OfferedFile>> offers = Error(ErrorCode::kInternal, "");
-  co_await env::run_blocking(env::Pool::kLong, [&] { offers = offers_of(arrival); });
+  Result<void> done = co_await env::run_blocking(env::Pool::kLong, caller,
+                                                 [&] { offers = offers_of(arrival, limits_.stop); });
+  if (!done) co_return done;
   if (!offers) co_return offers.error();
   FileChanges changes;
   for (const OfferedFile& offer : *offers) changes.put.push_back(offer.record);
-  Result<void> done = co_await sharing_->hold(std::move(*offers));
+  done = co_await sharing_->hold(std::move(*offers));
   if (!done) co_return done;
   co_await env::run_blocking([&] { done = sharing_->commit(changes); });
   co_return done;
 }
 
 /// From a file that is complete in the side tree to one in its place.
-Task<Result<Blobs::Info>> FileBlobs::finish(Arrival& arrival, bool explode) {
-  const env::Pool pool = explode ? env::Pool::kLong : env::Pool::kDisk;
+Task<Result<Blobs::Info>> FileBlobs::finish(Arrival& arrival, const UploadOptions& options) {
+  const env::Pool pool = options.explode ? env::Pool::kLong : env::Pool::kDisk;
   Result<void> ready;
-  co_await env::run_blocking(pool, [&] { ready = prepare(arrival, explode); });
-  if (ready) ready = co_await share(arrival);
+  const Result<void> run =
+      co_await env::run_blocking(pool, options.caller, [&] { ready = prepare(arrival, options.explode); });
+  if (!run) ready = run;
+  if (ready) ready = co_await share(arrival, options.caller);
   Result<Info> info = Info{};
-  co_await env::run_blocking(pool, [&] {
+  co_await env::run_admitted(pool, options.caller, [&] {
     if (ready) {
       info = place(arrival);
     } else {
@@ -347,7 +353,7 @@ Task<Result<Blobs::Info>> FileBlobs::finish(Arrival& arrival, bool explode) {
 }
 
 Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, net::BodySource& body,
-                                         bool explode, uint64_t max_bytes) {
+                                         UploadOptions options) {
   const auto place = place_of(bucket, path);
   if (!place) co_return place.error();
   if (auto checked = check_parent(*place); !checked) co_return checked.error();
@@ -355,10 +361,10 @@ Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, n
   auto output = OutputFile::create(root_ / ".uploads" / env::random_text(18));
   if (!output) co_return named(output.error(), "POST", bucket, place->path);
   env::Sha256 hash;
-  Result<uint64_t> received = co_await receive(*output, hash, body, max_bytes);
+  Result<uint64_t> received = co_await receive(*output, hash, body, options.max_bytes);
   if (!received) co_return named(received.error(), "POST", bucket, place->path);
   Arrival arrival{*place, std::move(*output), hash.hex()};
-  Result<Info> info = co_await finish(arrival, explode);
+  Result<Info> info = co_await finish(arrival, options);
   if (!info) co_return named(info.error(), "POST", bucket, place->path);
   co_return info;
 }
@@ -382,21 +388,32 @@ Task<Result<void>> FileBlobs::append_piece(OutputFile& output, net::BodySource& 
 }
 
 /// Blocks.
-Result<std::string> sum_of(const env::Path& path) {
+Result<std::string> sum_of(const env::Path& path, const std::atomic<bool>* stop) {
   const auto written = InputFile::open(path);
   if (!written) return written.error();
-  return sha256_of(*written);
+  return sha256_of(*written, stop);
+}
+
+/// The same for one that came in pieces, whose sum nobody knows yet.
+Task<Result<Blobs::Info>> FileBlobs::finish_pieces(Arrival& arrival, const UploadOptions& options) {
+  Result<std::string> sum = std::string();
+  const Result<void> run = co_await env::run_blocking(
+      env::Pool::kLong, options.caller, [&] { sum = sum_of(arrival.output.path(), limits_.stop); });
+  if (!run) co_return run.error();
+  if (!sum) co_return sum.error();
+  arrival.sha256 = std::move(*sum);
+  co_return co_await finish(arrival, options);
 }
 
 Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string path, net::BodySource& body,
-                                                net::ContentRange piece, bool explode, uint64_t max_bytes) {
+                                                net::ContentRange piece, UploadOptions options) {
   const auto place = place_of(bucket, path);
   if (!place) co_return place.error();
   const auto refused = [&place](Error error) {
     return named(std::move(error), "POST", place->bucket, place->path);
   };
-  if (std::max(piece.total.value_or(0), piece.bytes.last + 1) > max_bytes) {
-    co_return refused(Error(ErrorCode::kTooLarge, fmt::format("larger than {} bytes", max_bytes)));
+  if (std::max(piece.total.value_or(0), piece.bytes.last + 1) > options.max_bytes) {
+    co_return refused(Error(ErrorCode::kTooLarge, fmt::format("larger than {} bytes", options.max_bytes)));
   }
   if (auto checked = check_parent(*place); !checked) co_return checked.error();
   if (auto fits = check_space(body); !fits) co_return refused(fits.error());
@@ -408,15 +425,16 @@ Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string 
   if (!appended) co_return refused(appended.error());
   if (!piece.last()) co_return Progress{piece.bytes.last + 1, std::nullopt};
 
-  Result<std::string> sum = std::string();
-  co_await env::run_blocking(env::Pool::kLong, [&] { sum = sum_of(output->path()); });
-  if (!sum) co_return refused(sum.error());
-  Arrival arrival{*place, std::move(*output), std::move(*sum)};
-  Result<Info> info = co_await finish(arrival, explode);
-  // What cannot become a file is dropped: nothing could be sent to mend it.
-  if (!info) co_await env::run_blocking([&] { claim->drop(); });
-  if (!info) co_return refused(info.error());
-  co_return Progress{info->size, std::move(*info)};
+  Arrival arrival{*place, std::move(*output), ""};
+  Result<Info> info = co_await finish_pieces(arrival, options);
+  if (info) co_return Progress{info->size, std::move(*info)};
+  co_await env::run_blocking([&] {
+    // What came too early, or too late, may be tried again with its last piece; what cannot become a file is
+    // dropped: nothing could be sent to mend it.
+    const bool again = info.error().code == ErrorCode::kUnavailable;
+    if (!again || !arrival.output.cut(piece.bytes.first)) claim->drop();
+  });
+  co_return refused(info.error());
 }
 
 Result<uint64_t> FileBlobs::unfinished(std::string_view bucket, std::string_view path) {

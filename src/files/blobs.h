@@ -1,6 +1,7 @@
 // Files and isos.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "env/file.h"
 #include "env/runtime.h"
+#include "env/worker_pool.h"
 #include "net/http.h"
 #include "net/range.h"
 
@@ -26,6 +28,16 @@ struct BlobLimits {
   uint64_t archive_ratio = 250;  // unpacked bytes for each byte of the archive, beyond the first 64 MiB
   size_t unfinished_uploads = 256;
   env::Duration unfinished_age = std::chrono::hours(24);  // untouched for longer: dropped
+  /// Ends unpacking and hashing with kUnavailable once it is true.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+/// What becomes of an upload, and who pays for it.
+struct UploadOptions {
+  bool explode = false;  // unpacks it beside the file
+  uint64_t max_bytes = 0;
+  /// On whose account it is unpacked and hashed; without a name, the server's.
+  env::Caller caller = {};
 };
 
 /// The file tree of files/ and isos/. Uploads go to a temporary neighbour, are synced and renamed: readers
@@ -49,11 +61,11 @@ class Blobs {
   /// are the programs of plugin providers, "catalog" is what the catalog keeps. Reads the whole file once
   /// when it was not put here by put().
   virtual Result<Info> stat(std::string_view bucket, std::string_view path) = 0;
-  /// Streams `body` in; `explode` unpacks it beside the file. kConflict "Failed to ensure final directory for
-  /// X exists", kTooLarge, kInvalid (an archive that is refused), kInsufficientStorage. Refused uploads leave
-  /// nothing behind.
-  virtual Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body, bool explode,
-                                 uint64_t max_bytes) = 0;
+  /// Streams `body` in. kConflict "Failed to ensure final directory for X exists", kTooLarge, kInvalid (an
+  /// archive that is refused), kInsufficientStorage, kUnavailable (too much other work of the caller, or the
+  /// server stops). Refused uploads leave nothing behind.
+  virtual Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body,
+                                 UploadOptions options) = 0;
 
   /// How far an upload in pieces has come; `finished` once its last piece is there and the file in its place.
   struct Progress {
@@ -63,8 +75,9 @@ class Blobs {
   /// Streams one piece in. Pieces come in order, each beginning where the last one ended; one that begins at
   /// 0 starts again. What arrived of a piece that is cut stays. Errors of put(), and kConflict when the piece
   /// does not fit or another one is under way, kBadRequest when the body is not as long as the piece says.
+  /// After kUnavailable the last piece may be sent again.
   virtual Task<Result<Progress>> append(std::string bucket, std::string path, net::BodySource& body,
-                                        net::ContentRange piece, bool explode, uint64_t max_bytes) = 0;
+                                        net::ContentRange piece, UploadOptions options) = 0;
   /// kNotFound "No unfinished upload".
   virtual Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) = 0;
   /// Forgets the pieces; kNotFound, kConflict while one is under way.

@@ -96,7 +96,7 @@ class BlobsTest : public ::testing::Test {
   Result<Blobs::Info> put(const std::string& path, const std::string& text, bool explode = false,
                           uint64_t limit = 1 << 20, const std::string& bucket = "files", bool fail = false) {
     Pieces body(text, fail);
-    return env::run(runtime_, [&] { return blobs_->put(bucket, path, body, explode, limit); });
+    return env::run(runtime_, [&] { return blobs_->put(bucket, path, body, {explode, limit}); });
   }
   Result<std::string> read(const Blobs::Info& info, uint64_t first, uint64_t last) {
     auto body = blobs_->open(info, first, last);
@@ -107,7 +107,7 @@ class BlobsTest : public ::testing::Test {
                                  std::optional<uint64_t> total, bool fail = false, bool explode = false) {
     Pieces body(text, fail);
     return env::run(runtime_, [&] {
-      return blobs_->append("files", "d/big", body, {{first, last}, total}, explode, 1 << 20);
+      return blobs_->append("files", "d/big", body, {{first, last}, total}, {explode, 1 << 20});
     });
   }
   size_t names_in(const char* directory) {

@@ -1,5 +1,6 @@
 #include <archive.h>
 #include <archive_entry.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -274,6 +275,76 @@ TEST_F(ExplodeTest, StopsWhenAsked) {
   EXPECT_EQ(outcome({.stop = &stop}), "Cannot explode: the server stops");
   const std::atomic<bool> go_on{false};
   EXPECT_EQ(outcome({.stop = &go_on}), "unpacked");
+}
+
+/// A tar of one file of holes whose list takes `blocks` blocks: what the library keeps of it is larger.
+std::string tar_of_holes(size_t blocks) {
+  constexpr size_t kBlock = 512, kHolesOfBlock = 21, kNumber = 12, kExtended = 504;
+  std::string header(kBlock, '\0');
+  header.replace(0, 5, "holes").replace(100, 8, std::string("0000644\0", 8));
+  header.replace(124, kNumber, std::string("00000000000\0", kNumber));
+  header.replace(156, 1, "S").replace(257, 8, std::string("ustar  \0", 8)).replace(482, 1, "\1");
+  const std::string number("00000000001\0", kNumber);
+  header.replace(386, 2 * kNumber, number + number);
+  header.replace(148, 8, "        ");
+  unsigned sum = 0;
+  for (const char byte : header) sum += static_cast<unsigned char>(byte);
+  header.replace(148, 8, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
+  std::string list;
+  for (size_t i = 0; i < 2 * kHolesOfBlock; ++i) list += number;
+  list.resize(kBlock, '\0');
+  list[kExtended] = 1;
+  std::string out = header;
+  for (size_t i = 0; i < blocks; ++i) out += list;
+  return out;
+}
+
+TEST_F(ExplodeTest, WhatIsReadBeforeAnEntryIsBounded) {
+  std::ofstream(root_ / "holes", std::ios::binary) << tar_of_holes(16'384);
+  const std::string compress = "cd '" + root_.string() + "' && gzip -k holes";
+  ASSERT_EQ(std::system(compress.c_str()), 0);
+  for (const char* name : {"holes", "holes.gz"}) {
+    const auto files = explode(root_ / name, root_ / env::random_uuid(), {});
+    ASSERT_FALSE(files) << name;
+    EXPECT_EQ(files.error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(files.error().messages.front(),
+              "Cannot explode: more than 4194304 bytes to read before entry number 1");
+  }
+}
+
+TEST_F(ExplodeTest, TheListOfAZipIsReadAsFarAsItsEntriesMayGo) {
+  constexpr size_t kListed = 200'000;  // of 46 bytes and a name each: 9 MiB
+  std::string zip = zip_of({"a"}, false);
+  const size_t begin = zip.find("PK\1\2"), end = zip.find("PK\5\6");
+  const std::string listed = zip.substr(begin, end - begin);
+  std::string list;
+  for (size_t i = 0; i < kListed; ++i) list += listed;
+  std::string tail = zip.substr(end);
+  for (int i = 0; i < 4; ++i) tail[12 + static_cast<size_t>(i)] = static_cast<char>(list.size() >> (8 * i));
+  std::ofstream(root_ / "listed", std::ios::binary) << zip.substr(0, begin) << list << tail;
+  const auto refused = explode(root_ / "listed", root_ / "refused", {.max_entries = 1000});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().messages.front(),
+            "Cannot explode: more than 4194304 bytes to read before entry number 1");
+  const auto taken = explode(root_ / "listed", root_ / "taken", {.max_entries = kListed + 1});
+  EXPECT_TRUE(taken) << taken.error().text();
+}
+
+TEST_F(ExplodeTest, NothingIsCompressedTwice) {
+  const std::string make = "cd '" + root_.string() + "' && gzip -c zeros.tgz > twice.tgz";
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  const auto files = explode(root_ / "twice.tgz", root_ / "out", {});
+  ASSERT_FALSE(files);
+  EXPECT_EQ(files.error().messages.front(), "Cannot explode: it is compressed more than once");
+}
+
+TEST_F(ExplodeTest, WhatIsCutOffIsRefused) {
+  const std::string make = "cd '" + root_.string() + "' && tar -cf whole.tar zeros && " +
+                           "head -c 100000 whole.tar > cut.tar && gzip -k whole.tar && " +
+                           "head -c 600 whole.tar.gz > cut.tar.gz && : > empty";
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  for (const char* name : {"cut.tar", "cut.tar.gz"})
+    EXPECT_FALSE(explode(root_ / name, root_ / env::random_uuid(), {})) << name;
 }
 
 TEST_F(ExplodeTest, ATreeTakesThePlaceOfAnother) {

@@ -27,10 +27,11 @@ void close_if_open(int descriptor) {
 
 }  // namespace
 
-Result<std::string> sha256_of(const InputFile& file) {
+Result<std::string> sha256_of(const InputFile& file, const std::atomic<bool>* stop) {
   env::Sha256 hash;
   std::string piece;
   for (uint64_t offset = 0; offset < file.facts().size; offset += kPieceSize) {
+    if (stop != nullptr && *stop) return Error(ErrorCode::kUnavailable, "The server stops");
     if (auto read = file.read(offset, kPieceSize, piece); !read) return read.error();
     hash.add(piece);
   }

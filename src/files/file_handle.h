@@ -1,6 +1,7 @@
 // Open files as the blob tree uses them: read in pieces, written to a temporary name, hashed on the way.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -47,8 +48,8 @@ class InputFile {
   FileFacts facts_;
 };
 
-/// Lower-case hex over the whole file. Blocks.
-Result<std::string> sha256_of(const InputFile& file);
+/// Lower-case hex over the whole file; kUnavailable once `stop` is true. Blocks.
+Result<std::string> sha256_of(const InputFile& file, const std::atomic<bool>* stop = nullptr);
 
 /// A file being written. A new one disappears again unless it is moved to its place.
 class OutputFile {

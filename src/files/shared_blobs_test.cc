@@ -66,7 +66,7 @@ class SharedBlobsTest : public ::testing::Test {
   Result<Blobs::Info> put(const std::string& path, const std::string& text, bool explode = false) {
     Pieces body(text);
     env::Runtime runtime(1);
-    return env::run(runtime, blobs_->put("files", path, body, explode, 1 << 20));
+    return env::run(runtime, blobs_->put("files", path, body, {explode, 1 << 20}));
   }
   bool there(const std::string& path) const { return std::filesystem::exists(root_ / "files" / path); }
 
@@ -123,7 +123,7 @@ TEST_F(SharedBlobsTest, APieceIsSharedWithTheLastOne) {
   for (const uint64_t first : {uint64_t{0}, uint64_t{3}}) {
     Pieces body("abc");
     const net::ContentRange piece{{first, first + 2}, 6};
-    ASSERT_TRUE(env::run(runtime, blobs_->append("isos", "i", body, piece, false, 100)).ok());
+    ASSERT_TRUE(env::run(runtime, blobs_->append("isos", "i", body, piece, {.max_bytes = 100})).ok());
     EXPECT_EQ(sharing_.records.contains("isos/i"), first == 3);
   }
 }

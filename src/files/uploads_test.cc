@@ -88,7 +88,7 @@ TEST_F(UploadsTest, UnfinishedUploadsAreFewAndNotKeptForEver) {
   ASSERT_TRUE(append("x", 0, 0, 2));
   Pieces body("y");
   const auto second = env::run(runtime_, [&] {
-    return blobs_->append("files", "other", body, {{0, 0}, 2}, false, 100);
+    return blobs_->append("files", "other", body, {{0, 0}, 2}, {.max_bytes = 100});
   });
   EXPECT_EQ(second.error().status(), 503) << second.error().text();
   blobs_ = make_blobs(root_, {.unfinished_age = std::chrono::hours(1)});
@@ -103,7 +103,7 @@ TEST_F(UploadsTest, UnfinishedUploadsAreFewAndNotKeptForEver) {
 TEST_F(UploadsTest, AnnouncedSizesAreRefusedAtOnce) {
   const auto put_sized = [this](uint64_t announced, uint64_t limit) {
     Pieces body("x", false, announced);
-    return env::run(runtime_, [&] { return blobs_->put("files", "x", body, false, limit); });
+    return env::run(runtime_, [&] { return blobs_->put("files", "x", body, {.max_bytes = limit}); });
   };
   EXPECT_EQ(put_sized(101, 100).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(put_sized(uint64_t{1} << 60, UINT64_MAX).error().code, ErrorCode::kInsufficientStorage);
@@ -119,7 +119,7 @@ TEST_F(UploadsTest, ConcurrentUploadsOfOnePathLeaveOneOfThem) {
     texts.push_back(std::string(1000, static_cast<char>('a' + i)));
     bodies.push_back(std::make_unique<Pieces>(texts.back()));
     outcomes.push_back(env::launch(runtime_, [this, body = bodies.back().get()] {
-      return blobs_->put("files", "same", *body, false, 1 << 20);
+      return blobs_->put("files", "same", *body, {.max_bytes = 1 << 20});
     }));
   }
   std::map<std::string, std::string> sums;

@@ -362,7 +362,8 @@ cluster::Cluster& ServerProcess::cluster() const {
 
 /// Members share their files; those of a server that stands alone are its own.
 void ServerProcess::make_files() {
-  const files::BlobLimits limits = blob_limits(settings_);
+  files::BlobLimits limits = blob_limits(settings_);
+  limits.stop = &stopping_;
   const env::Path logs = base_root_ / "job-logs";
   const uint64_t largest_log = settings_.number("max-job-log");
   if (!node_) {
@@ -427,6 +428,7 @@ void ServerProcess::make_upgrader() {
   options.max_package = std::min(options.max_package, settings_.number("max-upload"));
   options.unpacking.max_bytes = std::min(uint64_t{4} << 30, settings_.number("max-unpacked"));
   options.unpacking.max_entries = 1000;
+  options.unpacking.stop = &stopping_;
   options.trust = {.keys = split_list(settings_.text("trusted-package-keys")),
                    .unsigned_too = settings_.boolean("allow-unsigned-packages")};
   options.restart = restart_;

@@ -1,5 +1,6 @@
 """Files, isos and content packs of real servers: pieces, memory, full disks, secure values."""
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -15,7 +16,7 @@ import zipfile
 import pytest
 import requests
 
-from harness import PASSWORD, USER, expect, wait_until
+from harness import PASSWORD, PATIENCE, USER, expect, wait_until
 
 MIB = 1 << 20
 SECRET = "hush-7f3a91"
@@ -189,6 +190,55 @@ def test_hostile_archives_change_nothing(server, status, entries):
 
 
 # -- memory and disk
+
+@pytest.fixture(scope="module")
+def long_archive():
+    """What takes many seconds to unpack."""
+    return gzip.compress(tarfile.TarInfo("many/one").tobuf() * 190_000, compresslevel=1)
+
+
+def unpacking(server):
+    """Archives that are being unpacked."""
+    return len(list((server.root / ".uploads").glob("*/many")))
+
+
+@contextlib.contextmanager
+def uploads_of(server, archive, count, login=(USER, PASSWORD)):
+    """That many at once; the answers that came so far."""
+    answers = []
+
+    def send(number):
+        with contextlib.suppress(requests.RequestException):
+            answers.append(requests.post(f"{server.url}/api/v3/files/up{number}/many.tgz?explode=true", archive, auth=login, verify=False,
+                                         timeout=PATIENCE * 2))
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        server.kill()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_stop_waits_for_no_archive(site, long_archive):
+    made = site.server("S").start()
+    with uploads_of(made, long_archive, 1):
+        wait_until("it is being unpacked", lambda: unpacking(made))
+        assert made.stop() == 0
+        assert not list((made.root / ".uploads").iterdir()), "nothing of it is left"
+
+
+def test_archives_of_one_user_hold_up_those_of_no_other(site, long_archive):
+    made = site.server("S").start()
+    made.create("users", {"Name": "flood", "Roles": ["superuser"]})
+    expect(200, made.call("PUT", "users/flood/password", {"Password": "flood"}))
+    with uploads_of(made, long_archive, 4, ("flood", "flood")) as answers:
+        wait_until("as many are unpacked as may be", lambda: unpacking(made) == 2)
+        expect(201, made.call("POST", "files/small/a.zip?explode=true", zip_of(a="1")))
+        assert not answers, "it did not wait for them"
+
 
 def test_large_files_cost_no_memory(server):
     """Memory after 256 MiB is what it was after 16 MiB; a file of 4 GiB would be no other."""

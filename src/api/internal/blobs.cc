@@ -1,6 +1,7 @@
 #include "api/internal/blobs.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/iso_installs.h"
 #include "api/internal/transfer.h"
 
@@ -134,10 +135,14 @@ net::Response uploaded(Call& call, const std::string& bucket, const std::string&
   return json_response(201, text);
 }
 
+files::UploadOptions upload_options(const Call& call) {
+  return {call.flag("explode"), call.services.limits.upload_bytes, caller_of(call)};
+}
+
 env::Task<Result<net::Response>> upload_piece(Call& call, std::string bucket, std::string path,
                                               net::ContentRange piece) {
-  Result<files::Blobs::Progress> progress = co_await call.services.blobs.append(
-      bucket, path, *call.request.body, piece, call.flag("explode"), call.services.limits.upload_bytes);
+  Result<files::Blobs::Progress> progress =
+      co_await call.services.blobs.append(bucket, path, *call.request.body, piece, upload_options(call));
   if (!progress) {
     net::Response refusal =
         co_await refuse_piece(call, bucket, path, blob_error(bucket, path, progress.error()));
@@ -192,8 +197,8 @@ env::Task<Result<net::Response>> upload_blob(Call& call, std::string bucket) {
     if (!piece) co_return bad_content_range(bucket, path);
     co_return co_await upload_piece(call, bucket, path, *piece);
   }
-  Result<files::Blobs::Info> info = co_await call.services.blobs.put(
-      bucket, path, *call.request.body, call.flag("explode"), call.services.limits.upload_bytes);
+  Result<files::Blobs::Info> info =
+      co_await call.services.blobs.put(bucket, path, *call.request.body, upload_options(call));
   if (!info) co_return blob_error(bucket, path, info.error());
   co_return uploaded(call, bucket, path, *info);
 }

@@ -207,11 +207,11 @@ env::Task<Result<files::Blobs::Info>> Fetcher::receive(Artifact artifact, std::s
   if (!piece) {  // nothing says where it ends, so that it could not be gone on with
     if (have > 0)
       co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kFilesBucket, part); });
-    co_return co_await dependencies_.blobs.put(std::string(kFilesBucket), part, body, false,
-                                               dependencies_.max_download);
+    co_return co_await dependencies_.blobs.put(std::string(kFilesBucket), part, body,
+                                               {.max_bytes = dependencies_.max_download});
   }
   Result<files::Blobs::Progress> progress = co_await dependencies_.blobs.append(
-      std::string(kFilesBucket), part, body, *piece, false, dependencies_.max_download);
+      std::string(kFilesBucket), part, body, *piece, {.max_bytes = dependencies_.max_download});
   if (!progress) co_return progress.error();
   if (progress->finished) co_return *progress->finished;
   co_return Error(ErrorCode::kUnreachable, artifact.source + ": it ended early");

@@ -21,15 +21,29 @@ struct Support {
   const char* name;
   int (*enable)(archive*);
 };
-constexpr Support kSupported[] = {{"uncompressed archives", archive_read_support_filter_none},
-                                  {"gzip", archive_read_support_filter_gzip},
-                                  {"bzip2", archive_read_support_filter_bzip2},
-                                  {"xz", archive_read_support_filter_xz},
-                                  {"zstd", archive_read_support_filter_zstd},
-                                  {"lz4", archive_read_support_filter_lz4},
-                                  {"tar", archive_read_support_format_tar},
-                                  {"zip", archive_read_support_format_zip},
-                                  {"iso", archive_read_support_format_iso9660}};
+constexpr Support kCompressions[] = {{"uncompressed archives", archive_read_support_filter_none},
+                                     {"gzip", archive_read_support_filter_gzip},
+                                     {"bzip2", archive_read_support_filter_bzip2},
+                                     {"xz", archive_read_support_filter_xz},
+                                     {"zstd", archive_read_support_filter_zstd},
+                                     {"lz4", archive_read_support_filter_lz4},
+                                     {"raw bytes", archive_read_support_format_raw},
+                                     {"nothing", archive_read_support_format_empty}};
+constexpr Support kFormats[] = {{"uncompressed archives", archive_read_support_filter_none},
+                                {"tar", archive_read_support_format_tar},
+                                {"zip", archive_read_support_format_zip},
+                                {"iso", archive_read_support_format_iso9660}};
+
+template <size_t kCount>
+Result<ArchivePtr> reader_of(const Support (&parts)[kCount]) {
+  ArchivePtr reader(archive_read_new());
+  for (const Support& part : parts) {
+    // A warning means that the library would run a program for it.
+    if (part.enable(reader.get()) != ARCHIVE_OK)
+      return Error(ErrorCode::kInternal, fmt::format("libarchive was built without {}", part.name));
+  }
+  return reader;
+}
 
 void append_utf8(std::string& out, char16_t character) {
   if (character < 0x80) {
@@ -64,15 +78,8 @@ std::string utf8_of_cp437(std::string_view bytes) {
   return out;
 }
 
-Result<ArchivePtr> make_archive_reader() {
-  ArchivePtr reader(archive_read_new());
-  for (const Support& part : kSupported) {
-    // A warning means that the library would run a program for it.
-    if (part.enable(reader.get()) != ARCHIVE_OK)
-      return Error(ErrorCode::kInternal, fmt::format("libarchive was built without {}", part.name));
-  }
-  return reader;
-}
+Result<ArchivePtr> make_unpacker() { return reader_of(kCompressions); }
+Result<ArchivePtr> make_archive_reader() { return reader_of(kFormats); }
 
 Utf8Names::Utf8Names()
     : names_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)),

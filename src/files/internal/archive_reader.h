@@ -18,9 +18,11 @@ struct CloseArchive {
 };
 using ArchivePtr = std::unique_ptr<archive, CloseArchive>;
 
-/// The only way to a reader: tar, zip and iso, plain or compressed with gzip, bzip2, xz, zstd or lz4, by code
-/// of this process. Filters of the library that start programs are not among them. kInternal when the
-/// library was built without one of these.
+/// The only ways to readers. Of what is compressed with gzip, bzip2, xz, zstd or lz4, as one entry, by code
+/// of this process: filters of the library that start programs are not among them. kInternal when the library
+/// was built without one of these.
+Result<ArchivePtr> make_unpacker();
+/// Of tar, zip and iso, not compressed. kInternal likewise.
 Result<ArchivePtr> make_archive_reader();
 
 /// While it lives, the library gives names to this thread in UTF-8. It belongs to the thread that made it.

@@ -52,7 +52,7 @@ std::optional<std::string> Checksums::remembered(const std::string& name, const 
 
 Result<std::string> Checksums::of(const std::string& name, const InputFile& file) const {
   if (std::optional<std::string> known = remembered(name, file)) return std::move(*known);
-  auto sha256 = sha256_of(file);
+  auto sha256 = sha256_of(file, stop_);
   if (sha256) remember(name, file.facts(), *sha256, Origin::kOther);
   return sha256;
 }

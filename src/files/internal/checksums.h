@@ -11,8 +11,9 @@ namespace mullion::files {
 
 class Checksums {
  public:
-  explicit Checksums(env::Path directory) : directory_(std::move(directory)) {}
-  /// Remembered, or computed by reading the whole file.
+  explicit Checksums(env::Path directory, const std::atomic<bool>* stop = nullptr)
+      : directory_(std::move(directory)), stop_(stop) {}
+  /// Remembered, or computed by reading the whole file; kUnavailable when the server stops meanwhile.
   Result<std::string> of(const std::string& name, const InputFile& file) const;
   /// Absent when it would have to be computed.
   std::optional<std::string> remembered(const std::string& name, const InputFile& file) const;
@@ -29,6 +30,7 @@ class Checksums {
  private:
   env::Path entry(const std::string& name) const;
   env::Path directory_;
+  const std::atomic<bool>* stop_;
 };
 
 }  // namespace mullion::files

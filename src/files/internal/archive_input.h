@@ -1,0 +1,61 @@
+// Archives that strangers made, entry by entry. Every byte that the reader of a format gets passes here,
+// already uncompressed, so that none of its work and memory goes uncounted, and a stop is never waited with.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "files/archive.h"
+#include "files/internal/archive_reader.h"
+
+namespace mullion::files {
+
+class ArchiveInput {
+ public:
+  /// `limits` has to outlive it. kInvalid, also for what is compressed more than once.
+  static Result<std::unique_ptr<ArchiveInput>> open(const env::Path& file, const ExplodeLimits& limits);
+  ~ArchiveInput();
+  ArchiveInput(const ArchiveInput&) = delete;
+  ArchiveInput& operator=(const ArchiveInput&) = delete;
+
+  /// For what is asked about entries.
+  archive* reader() const { return reader_.get(); }
+  /// Null behind the last one. kInvalid, kTooLarge, kUnavailable.
+  Result<archive_entry*> next();
+  /// Of the content of the entry; 0 at its end. The same errors.
+  Result<size_t> read(char* data, size_t size);
+
+ private:
+  ArchiveInput(const ExplodeLimits& limits, int descriptor, uint64_t bytes)
+      : limits_(limits), descriptor_(descriptor), bytes_(bytes), piece_(kPiece, '\0') {}
+
+  static constexpr size_t kPiece = size_t{64} << 10;
+  static la_ssize_t give(archive*, void* self, const void** piece);
+  static la_int64_t skip(archive*, void* self, la_int64_t distance);
+  static la_int64_t seek(archive*, void* self, la_int64_t offset, int whence);
+
+  Result<void> look_inside(const env::Path& file);
+  Result<void> begin();
+  Result<size_t> fill();
+  Result<void> check() const;
+  uint64_t most_before_entry() const;
+  Error failure() const;
+
+  const ExplodeLimits& limits_;
+  const int descriptor_;
+  const uint64_t bytes_;  // of the archive
+  ArchivePtr unpacker_;   // null: the archive is not compressed
+  ArchivePtr reader_;
+  std::string piece_;
+  uint64_t offset_ = 0;  // in the file, when it is not compressed
+  uint64_t passed_ = 0;
+  std::optional<uint64_t> searched_from_;  // value of passed_ while the next entry is looked for
+  size_t entries_ = 0;
+  std::optional<Error> refused_;  // by us, whatever the library makes of it
+};
+
+/// What the library says of its failure.
+Error unreadable(archive* reader);
+
+}  // namespace mullion::files
