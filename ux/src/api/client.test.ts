@@ -39,3 +39,19 @@ test('a blob is sent as it is, anything else as JSON', async () => {
   expect(seen[0]!.body).toBeInstanceOf(Blob);
   expect(seen[1]!.body).toBe('{"a":1}');
 });
+
+test('a refusal tells of the login that was refused, unless another one was made meanwhile', async () => {
+  let token = 'old';
+  const refused: string[] = [];
+  let answer: (response: Response) => void = () => {};
+  const client = new Client(() => token, (() => new Promise<Response>((resolve) => (answer = resolve))) as typeof fetch, (login) => refused.push(login));
+  const late = client.get('info');
+  token = 'new';
+  answer(new Response('', { status: 401 }));
+  await expect(late).rejects.toThrow(RequestError);
+  expect(refused).toEqual([]);
+  const present = client.bytes('jobs/a/log', 'bytes=0-', 100);
+  answer(new Response('', { status: 401 }));
+  await expect(present).rejects.toThrow(RequestError);
+  expect(refused).toEqual(['new']);
+});

@@ -85,8 +85,13 @@ export class Client {
   constructor(
     private readonly token: () => string,
     private readonly send: typeof fetch = (...args) => fetch(...args),
-    private readonly refused: () => void = () => {},
+    private readonly refused: (token: string) => void = () => {},
   ) {}
+
+  /** The login that a request was refused for is still the present one; of an earlier one nobody wants to know. */
+  private noteRefusal(response: Response, used: string): void {
+    if (response.status === 401 && used === this.token()) this.refused(used);
+  }
 
   /** Status and body of one exchange; throws RequestError for answers that never came. */
   private async exchange<T>(method: Method, target: string, options: Options, read: (response: Response) => Promise<T>): Promise<{ response: Response; body: T }> {
@@ -116,8 +121,9 @@ export class Client {
 
   /** Throws RequestError for what the server refuses and for answers that never came. A Blob is sent as it is. */
   async request<T = unknown>(method: Method, target: string, options: Options = {}): Promise<Answer<T>> {
+    const used = this.token();
     const { response, body: text } = await this.exchange(method, target, options, (answer) => (method === 'HEAD' ? Promise.resolve('') : answer.text()));
-    if (response.status === 401 && options.authorization === undefined) this.refused();
+    if (options.authorization === undefined) this.noteRefusal(response, used);
     if (!response.ok) throw new RequestError(problemFrom(response.status, response.headers, text));
     return { status: response.status, headers: response.headers, body: parsed(text) as T };
   }
@@ -128,8 +134,9 @@ export class Client {
    */
   async bytes(target: string, range: string, most: number, signal?: AbortSignal): Promise<Piece> {
     const options: Options = { headers: { Accept: 'application/octet-stream', Range: range }, ...(signal ? { signal } : {}) };
+    const used = this.token();
     const { response, body } = await this.exchange('GET', target, options, (answer) => firstBytes(answer, most));
-    if (response.status === 401) this.refused();
+    this.noteRefusal(response, used);
     const total = /\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')?.[1];
     if (response.status === 416) return { bytes: new Uint8Array(), first: Number(total ?? 0), total: Number(total ?? 0), ranged: true };
     if (!response.ok) throw new RequestError(problemFrom(response.status, response.headers, new TextDecoder().decode(body.bytes)));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimOfRefusal, claimSentence, covers, may, mayUpdateSomething, rightOf, wider, type Claim } from './rights';
+import { claimOfRefusal, claimSentence, covers, listClaim, listsSome, may, mayUpdateSomething, rightOf, wider, type Claim } from './rights';
 
 const claim = (text: string): Claim => {
   const [scope = '', action = '', specific = ''] = text.split(' ');
@@ -62,4 +62,24 @@ test.each([
   ['* get a', 'get everything called a'],
 ])('%s is said as: %s', (text, sentence) => {
   expect(claimSentence(claim(text))).toBe(sentence);
+});
+
+test.each([
+  ['machines', ['machines list *'], false],
+  ['machines', ['machines get *'], true],
+  ['machines', ['machines,jobs list,get web-1'], true],
+  ['machines', ['* * *'], true],
+  ['machines', ['jobs get *'], false],
+  ['files', ['files get *'], false],
+  ['files', ['files list *'], true],
+  ['users', ['info get *', 'users get,password,token ann'], false],
+  ['users', ['users get *', 'users get,password,token ann'], true],
+  ['roles', ['roles get ann'], true],
+])('a list of %s shows something with %j: %s', (prefix, claims, yes) => {
+  expect(listsSome(claims.map(claim), prefix, 'ann')).toBe(yes);
+});
+
+test('what opens a list is what the server goes by', () => {
+  expect(claimSentence(listClaim('machines'))).toBe('get all machines');
+  expect(claimSentence(listClaim('files'))).toBe('list files');
 });

@@ -59,6 +59,20 @@ export function may(claims: readonly Claim[], scope: string, action: string, spe
   return claims.some((claim) => covers(claim, needed)) ? { yes: true } : { yes: false, needed };
 }
 
+/** collections whose route refuses whoever may not list them; the others leave out every object that may not be read */
+const REFUSED = new Set(['contents', 'files', 'isos', 'preferences']);
+
+/** What opens a whole list: servers do not ask for `list` where they leave out what may not be read. */
+export const listClaim = (prefix: string): Claim => (REFUSED.has(prefix) ? { scope: prefix, action: 'list', specific: '' } : { scope: prefix, action: 'get', specific: '*' });
+
+/** Whether a list can show anything. `user`: whose right to the own account, which everybody has and comes last, lists nobody. */
+export function listsSome(claims: readonly Claim[], prefix: string, user: string): boolean {
+  const own = claims.at(-1);
+  const counted = prefix === 'users' && own?.scope === 'users' && own.specific === user ? claims.slice(0, -1) : claims;
+  const { action } = listClaim(prefix);
+  return counted.some((claim) => holds(words(claim.scope), prefix) && holds(words(claim.action), action));
+}
+
 /** Some field may be changed, so that a form is worth opening. */
 export function mayUpdateSomething(claims: readonly Claim[], scope: string, specific: string): boolean {
   if (may(claims, scope, 'update', specific).yes) return true;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { emptyQuery } from '../api/filters';
-import { managersOf, onlyOwner, scopeIds, scopeLabel, scopePairs, searchThere } from './scope';
+import { managersOf, onlyOwner, scopeIds, scopeLabel, scopePairs, searchThere, scopeMissed } from './scope';
 
 const belowOf = (manager: string) => (manager === 'R2' ? ['R2', 'C', 'D'] : undefined);
 
@@ -35,4 +35,13 @@ test.each([
 test('the same list at its owner keeps all other filters, the order and the columns', () => {
   const query = { ...emptyQuery(), filters: [{ name: 'Endpoint', value: 'A' }, { name: 'Stage', value: 'local' }], sort: 'Name', own: { _at: 'A', _cols: 'Name,Stage', _open: 'A\nweb' } };
   expect(searchThere(query)).toBe('?Stage=local&sort=Name&_cols=Name,Stage');
+});
+
+test.each([
+  ['machines', 'A', ''],
+  ['content/BasicStore', '', ''],
+  ['content/BasicStore', 'A', 'The scope A does not narrow this page: it is about M1 itself.'],
+  ['', 'R2/*', 'The scope R2 and below does not narrow this page: it is about everything.'],
+])('above %s with the scope “%s”: %s', (path, at, said) => {
+  expect(scopeMissed(path, at, 'M1')).toBe(said);
 });

@@ -45,3 +45,16 @@ export function scopePairs(query: Query, prefix: string): [string, string][] {
   if (prefix === 'endpoints') return [['Id', `In(${ids})`]];
   return 'Endpoint' in type.indexes ? [['Endpoint', `In(${ids})`]] : [];
 }
+
+/** Pages that the scope does not narrow, by the first part of their path: what they show instead. */
+const UNSCOPED: Record<string, 'server' | 'all'> = {
+  content: 'server', files: 'server', isos: 'server', logs: 'server', system: 'server', 'plugin-providers': 'server',
+  '': 'all', events: 'all', catalog: 'all', rollouts: 'all', 'version-sets': 'all',
+};
+
+/** Said above such a page; empty where the scope holds. */
+export function scopeMissed(path: string, at: string, server: string): string {
+  const shown = at === '' ? undefined : UNSCOPED[path.split('/')[0] ?? ''];
+  if (!shown) return '';
+  return `The scope ${scopeLabel(at)} does not narrow this page: it is about ${shown === 'server' ? `${server} itself` : 'everything'}.`;
+}

@@ -152,7 +152,8 @@ function took(patch: Patch): void {
       connection.skewMs = patch.ms;
       return;
     case 'unauthorized':
-      session.ended();
+      // What was refused may be an earlier login than the one that somebody has made meanwhile.
+      if (patch.token === undefined || patch.token === session.token) session.ended();
   }
 }
 

@@ -80,4 +80,5 @@ export type Patch =
   | { kind: 'socket'; state: SocketState; delay?: number; rate: number; registrations: number }
   | { kind: 'tails'; ask: number; tails: Tail[] }
   | { kind: 'skew'; ms: number }
-  | { kind: 'unauthorized' };
+  /** `token`: which login was refused; without one whatever login there is has ended */
+  | { kind: 'unauthorized'; token?: string };

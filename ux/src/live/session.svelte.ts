@@ -1,7 +1,7 @@
 /** Who is logged in, at which server, with which rights. The token is in memory and in this tab's storage only. */
 import { basicAuthorization, Client, path, type Answer, type Method, type Options, type Pairs } from '../api/client';
 import { RequestError } from '../api/errors';
-import { may, mayUpdateSomething, type Capabilities, type Claim, type May } from '../api/rights';
+import { listsSome, may, mayUpdateSomething, type Capabilities, type Claim, type May } from '../api/rights';
 import { GENERIC, TYPES, type IndexInfo, type TypeInfo } from '../api/schema';
 import type { Info } from '../api/types';
 import { idleState, inactivityMinutes } from './inactivity';
@@ -139,7 +139,7 @@ class Session {
 
   /** Whether lists of a collection are empty for want of a right: the server leaves out what somebody may not see. */
   hides(prefix: string): boolean {
-    return this.lacks({ scope: prefix, action: 'list', specific: '' });
+    return this.capabilities !== undefined && !listsSome(this.capabilities.Claims ?? [], prefix, this.user);
   }
 
   mayUpdate(scope: string, specific: string): boolean {
@@ -200,11 +200,13 @@ const raw = new Client(() => session.token);
 class PatientClient extends Client {
   override async request<T = unknown>(method: Method, target: string, options: Options = {}): Promise<Answer<T>> {
     await session.opening();
+    const used = session.token;
     try {
       return await super.request<T>(method, target, options);
     } catch (failure) {
       if (!(failure instanceof RequestError) || failure.problem.status !== 401 || options.authorization) throw failure;
-      session.ended();
+      // An answer to an earlier login says nothing about the one that somebody has made meanwhile.
+      if (session.token === used) session.ended();
       await session.opening();
       return super.request<T>(method, target, options);
     }

@@ -14,7 +14,7 @@ let features: readonly string[] = [];
 const client = new Client(
   () => token,
   shared ? (...args) => relayedFetch(hub)(...args) : (...args) => fetch(...args),
-  () => hub.take({ kind: 'unauthorized' }),
+  (refused) => hub.take({ kind: 'unauthorized', token: refused }),
 );
 
 /** The token goes into a sub-protocol where the server reads it there: addresses end in logs of proxies. */

@@ -13,6 +13,12 @@ export function counted(value: number, one: string, many = one + 's'): string {
   return `${number(value)} ${plural.select(value) === 'one' ? one : many}`;
 }
 
+/** So many objects of a collection: `1 machine`, `2 catalog items`. */
+export function countedOf(value: number, prefix: string): string {
+  const many = prefix.replaceAll('_', ' ');
+  return counted(value, many.replace(/s$/, ''), many);
+}
+
 /** A length of time in the unit that reads best: `4 s`, `12 min`, `3 h`, `2 d`. */
 export function duration(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;
@@ -50,6 +56,7 @@ export const en = {
   skip: 'Skip to the content',
   nav: {
     label: 'Pages',
+    waiting: (many: number) => `${number(many)} ${many === 1 ? 'waits' : 'wait'} for a person`,
     now: 'Now',
     estate: 'Estate',
     endpoints: 'Endpoints',
@@ -78,7 +85,9 @@ export const en = {
     search: 'Search or run a command',
     scopeAll: 'All endpoints',
     scope: 'Scope',
-    problems: 'Problems',
+    problems: 'Problems of this server',
+    waiting: 'Waits for a person',
+    flag: (problems: number, waiting: number) => [...(problems > 0 ? [counted(problems, 'problem') + ' of this server'] : []), ...(waiting > 0 ? [en.nav.waiting(waiting)] : [])].join(', '),
     live: 'Live updates',
     account: 'Account',
   },
@@ -119,10 +128,12 @@ export const en = {
     notIndexed: 'No index: cannot be sorted by',
     nothing: (what: string) => `No ${what} here yet`,
     nothingFits: (what: string) => `None of the ${what} fits these filters`,
-    notKnown: (what: string) => `not known: you may not list ${what}`,
+    notKnown: (what: string) => `not known: you may not see ${what}`,
     notDeleted: (count: number) => `${number(count)} could not be deleted`,
     whatIDid: 'See what I did',
-    notAllowed: (what: string) => `You may not list ${what} here`,
+    hidden: 'not for you to see',
+    notAllowed: (what: string) => `You may not see ${what} here`,
+    noneSeen: (what: string) => `No ${what} here that you may see`,
   },
   object: {
     save: 'Save',

@@ -4,7 +4,7 @@
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { anotherPage, login, openTab, Server, startBrowser, until, Way, type Tab } from '../harness';
+import { anotherPage, axe, login, openTab, Server, startBrowser, until, Way, type Tab } from '../harness';
 
 let server: Server;
 let browser: Browser;
@@ -51,7 +51,7 @@ test('after a cut exactly what was missed is told, in order, and no list is aske
   await login(page, way, 'o/profiles?Name=Re(^rack)&sort=Name&_cols=Name,Description');
   await page.getByRole('row', { name: /rack-1 before/ }).waitFor();
   await events.goto(`${way.url}/ux/events?_pattern=profiles`);
-  await events.getByText('Events appear here as they happen').waitFor();
+  await events.getByText('Events of what you may see appear here').waitFor();
   await describe('rack-1', 'heard');
   await page.getByRole('row', { name: /rack-1 heard/ }).waitFor();
   await events.getByRole('cell', { name: 'rack-1', exact: true }).waitFor();
@@ -83,7 +83,7 @@ test('a server that was started anew remembers nothing: lists are asked for agai
   await login(page, way, 'o/profiles?Name=Re(^rack)&sort=Name&_cols=Name,Description');
   await page.getByRole('row', { name: /rack-1/ }).waitFor();
   await events.goto(`${way.url}/ux/events?_pattern=profiles`);
-  await events.getByText('Events appear here as they happen').waitFor();
+  await events.getByText('Events of what you may see appear here').waitFor();
   way.cut();
   await Promise.all([page, events].map(notLive));
   await describe('rack-1', 'unheard');
@@ -179,4 +179,55 @@ test('a browser that cannot share a worker: each tab has its own, and a logout s
   await Promise.all([own.page, second].map((one) => one.getByLabel('Password').waitFor()));
   expect(own.faults).toEqual([]);
   await own.context.close();
+});
+
+test('what waits for a person is counted in the title, the navigation and the flag of every page, until somebody says so', async () => {
+  const { page, faults } = tab;
+  await login(page, way, 'me');
+  await live(page);
+  expect(await page.title()).toBe('Me · site-a');
+  await server.create('bulks', { Id: 'many-1', First: 1, What: { Kind: 'patch', Patch: [{ op: 'replace', path: '/Description', value: 'by many' }] }, Selection: { Type: 'profiles', Filter: 'Name=Re(^rack)' } });
+  expect((await server.call('POST', 'bulks/many-1/actions/start', {})).status).toBeLessThan(300);
+  await until('the title says so', async () => (await page.title()) === '(1) Me · site-a');
+  await page.getByRole('link', { name: 'Now: 1 waits for a person' }).waitFor();
+  await page.getByRole('button', { name: '1 waits for a person' }).press('Enter');
+  expect(await axe(page)).toEqual([]);
+  await page.getByRole('menuitem', { name: /^Change of many many-1 asks whether to go on/ }).press('Enter');
+  await page.getByRole('button', { name: 'Go on with the rest' }).press('Enter');
+  await until('nothing waits', async () => (await page.title()) === 'many-1 · Changes of many · site-a');
+  await page.getByRole('button', { name: /waits? for a person/ }).waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'Now', exact: true }).waitFor();
+  expect(faults).toEqual([]);
+});
+
+test('an answer to the login before does not end the one that was made meanwhile', async () => {
+  const { page, context, faults } = tab;
+  await login(page, way, 'o/profiles/rack-2');
+  await page.getByLabel('Description', { exact: true }).waitFor();
+  let letGo: () => void = () => {};
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let late = 0;
+  await context.route(/\/api\/v3\/profiles\/rack-2$/, async (route) => {
+    if (late > 0) return route.fallback();
+    late = 1;
+    await held;
+    late = (await route.fetch()).status();
+    await route.fulfill({ status: late, body: '{}' });
+  });
+  await page.getByRole('heading', { level: 1 }).click();
+  await page.keyboard.press('r');
+  await until('one request waits', () => Promise.resolve(late === 1));
+  await server.call('PUT', 'users/rocketskates/password', { Password: 'r0cketsk8ts' });
+  await page.keyboard.press('r');
+  await page.getByRole('dialog', { name: 'Your login has ended' }).waitFor();
+  await page.getByLabel('Password').fill('r0cketsk8ts');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'Your login has ended' }).waitFor({ state: 'detached' });
+  letGo();
+  await until('it was refused', () => Promise.resolve(late === 401));
+  // The same request went on with the present login; had that ended, the dialogue would be here before the page is changed again.
+  await describe('rack-2', 'after the late answer');
+  await until('the page goes on', async () => (await page.getByLabel('Description', { exact: true }).inputValue()) === 'after the late answer');
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  expect(faults).toEqual([]);
 });
