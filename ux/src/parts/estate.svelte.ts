@@ -169,6 +169,7 @@ export class Estate {
   }
 
   private async countMachines(): Promise<void> {
+    if (session.hides('machines')) return;
     if (!session.features.includes('ux-group-by')) return this.countSome();
     const groups = await api.get<{ Value?: string | null; Count: number; Rest?: boolean }[]>('machines', [['group-by', 'Endpoint'], ['limit', '1000']]);
     const counts = new Map(groups.filter((group) => !group.Rest).map(({ Value, Count }) => [Value ?? '', Count]));

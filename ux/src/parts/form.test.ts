@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TYPES } from '../api/schema';
-import { conflicts, merged, patchOf, same, sections, widgetOf } from './form';
+import { conflicts, merged, mustBeGiven, patchOf, same, sections, widgetOf } from './form';
 
 test('a patch tests what it replaces, and goes into structures', () => {
   expect(patchOf({ a: 1, m: { x: 1, y: 2 } }, { a: 2, m: { x: 1, y: 3 }, n: true })).toEqual([
@@ -48,4 +48,12 @@ test('every field of every type has a widget and a place, secrets have none', ()
     for (const field of shown) expect(widgetOf(field)).toBeTruthy();
     expect(sections(type, true).flatMap((section) => section.fields).some((field) => field.readOnly)).toBe(false);
   }
+});
+
+test('only what the server refuses to make an object without is marked as required', () => {
+  const marked = (prefix: string) => TYPES[prefix]!.fields.filter((field) => mustBeGiven(TYPES[prefix]!, field)).map(({ name }) => name);
+  expect(marked('machines')).toEqual(['Name']);
+  expect(marked('jobs')).toEqual(['Machine']);
+  expect(marked('params')).toEqual(['Name']);
+  expect(marked('endpoints')).toEqual(['Id']);
 });

@@ -14,6 +14,12 @@ export function widgetOf(field: FieldInfo): Widget {
   return field.to ? 'reference' : 'text';
 }
 
+/** what objects that get their key from the server cannot be made without */
+const INSTEAD_OF_KEY: Record<string, string> = { machines: 'Name', jobs: 'Machine' };
+
+/** Whether an object cannot be made without the field; `required` of the schema only says that answers always have it. */
+export const mustBeGiven = (type: TypeInfo, field: FieldInfo): boolean => field.name === (INSTEAD_OF_KEY[type.prefix] ?? type.key);
+
 /** Fields kept by the server: shown beside the form, not in it. */
 export const BOOKKEEPING = new Set(['CreatedAt', 'CreatedBy', 'LastModifiedAt', 'LastModifiedBy', 'Validated', 'Available', 'Errors', 'ReadOnly', 'Endpoint', 'Bundle', 'Partial']);
 

@@ -19,6 +19,12 @@ export interface PackChange {
   after: Record<string, unknown>;
 }
 
+/** layers that every server has by itself */
+const BUILT_IN = new Set<unknown>(['writable', 'local', 'default', 'basic']);
+
+/** The packs that somebody loaded. */
+export const brought = (packs: readonly Pack[]): Pack[] => packs.filter(({ meta }) => !BUILT_IN.has(meta['Type']));
+
 const isMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 /** kept by servers; a pack as it was written has none of it */
 const STAMPS = new Set(['Available', 'Bundle', 'CreatedAt', 'CreatedBy', 'Endpoint', 'Errors', 'LastModifiedAt', 'LastModifiedBy', 'Partial', 'ReadOnly', 'Validated', 'Warnings']);

@@ -80,6 +80,7 @@ async function serverAllows(user: string, claim: string): Promise<boolean> {
     post: () => ask('POST', 'prefs', {}),
     upgrade: () => ask('POST', 'system/upgrade', 'no package'),
     backup: () => ask('POST', 'system/backup'),
+    action: () => ask('POST', 'plugins/manager/actions/addEndpoint', {}),
     debug: () => ask('GET', 'debug/memory'),
   };
   const asked = known[action.split(':')[0]!];
@@ -87,7 +88,7 @@ async function serverAllows(user: string, claim: string): Promise<boolean> {
   return (await asked()) !== 403;
 }
 
-test('what somebody may not list is never told to be nothing', async () => {
+test('what somebody may not see is never told to be nothing', async () => {
   await server.create('roles', { Name: 'r-nobody', Claims: [{ scope: 'info', action: 'get', specific: '*' }] });
   await server.create('users', { Name: 'nobody', Roles: ['r-nobody'] });
   await server.call('PUT', 'users/nobody/password', { Password: PASSWORD });
@@ -97,16 +98,16 @@ test('what somebody may not list is never told to be nothing', async () => {
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.keyboard.press('Enter');
   await page.getByText('Nothing that you may see needs you.').waitFor();
-  await page.getByText('Not looked at, because you may not list them: jobs that failed, endpoints, rollouts, changes of many.').waitFor();
+  await page.getByText('Not looked at, because you may not see them: jobs that failed, endpoints, rollouts, changes of many.').waitFor();
   expect(await page.getByText('A new server').count()).toBe(0);
   expect(await axe(page)).toEqual([]);
   for (const [path, what] of [['failures', 'jobs'], ['endpoints', 'endpoints'], ['version-sets', 'version sets'], ['rollouts', 'rollouts'], ['catalog', 'catalog items'], ['plan?sets=walk-set', 'endpoints'], ['machines', 'machines'], ['machines?Arch=arm64', 'machines'], ['bulk', 'changes of many']] as const) {
     await go(page, path);
-    await page.getByRole('heading', { name: `You may not list ${what} here` }).waitFor();
+    await page.getByRole('heading', { name: `You may not see ${what} here` }).waitFor();
     expect(await axe(page), path).toEqual([]);
   }
   await page.getByRole('main').getByRole('button', { name: 'Why can’t I?' }).press('Enter');
-  await page.getByRole('dialog').getByText('list bulks').first().waitFor();
+  await page.getByRole('dialog').getByText('get all bulks').first().waitFor();
   expect(faults).toEqual([]);
   await context.close();
 });

@@ -137,7 +137,7 @@ test('a site that goes dark: its logs are said not to be read, and it is left ou
   await page.getByRole('button', { name: 'Retry 60', exact: true }).waitFor();
   await page.keyboard.press('Escape');
   await page.goto(`${manager.url}/ux/failures?Task=no-such-task`);
-  await page.getByText('Nothing failed in the last 1 hour that fits this.').waitFor();
+  await page.getByText('Nothing failed in the last hour that fits this.').waitFor();
   expect(faults).toEqual([]);
   await context.close();
 });

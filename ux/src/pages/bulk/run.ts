@@ -14,6 +14,11 @@ type Body = Record<string, unknown>;
 
 const value = (given: unknown): string => (typeof given === 'string' ? given || '""' : JSON.stringify(given));
 const members = (given: unknown): string => Object.entries((given ?? {}) as Body).map(([name, entry]) => `${name} = ${value(entry)}`).join(', ');
+const steps = (given: unknown): string =>
+  (Array.isArray(given) ? (given as Body[]) : []).map((step) => {
+    const at = String(step['path'] ?? '').replace(/^\//, '');
+    return 'value' in step ? `${step['op'] === 'test' ? 'only where ' : ''}${at} = ${value(step['value'])}` : `${String(step['op'])} ${'from' in step ? `${String(step['from']).replace(/^\//, '')} to ` : ''}${at}`;
+  }).join(', ');
 const names = (given: unknown): string => (Array.isArray(given) ? given.join(', ') : '');
 
 /** What it does, as a sentence. */
@@ -26,6 +31,6 @@ export function whatText(what: Body): string {
     case 'remove-profiles': return `Remove the profile ${names(what['Names'])}`;
     case 'action': return `Run ${String(what['Action'] ?? '')}`;
     case 'delete': return 'Delete';
-    default: return `Patch ${JSON.stringify(what['Patch'] ?? [])}`;
+    default: return `Patch ${steps(what['Patch'])}`;
   }
 }

@@ -5,12 +5,12 @@ import { connection } from '../../live/bridge.svelte';
 import type { Estate } from '../../parts/estate.svelte';
 import { countsBy } from '../../live/groups';
 import { api, session } from '../../live/session.svelte';
+import { brought, type Pack } from '../../parts/packs';
 import { failedFilters, type Facts, type SinceFacts, type Snapshot } from './needs';
 
 const AGAIN_MS = 30_000;
 const RATES = 30;
 const HOUR_MS = 3600_000;
-const BUILT_IN = new Set(['writable', 'local', 'default', 'basic']);
 
 type Body = Record<string, unknown>;
 
@@ -90,8 +90,7 @@ export class NowFacts {
   }
 
   private async askPacks(): Promise<void> {
-    const packs = await api.get<{ meta: { Type?: string } }[]>('contents');
-    this.packs = packs.filter(({ meta }) => !BUILT_IN.has(meta.Type ?? '')).length;
+    this.packs = brought(await api.get<Pack[]>('contents')).length;
   }
 
   private async askSince(before: Snapshot): Promise<void> {

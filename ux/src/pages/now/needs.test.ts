@@ -14,7 +14,7 @@ test('nothing is wrong, nothing is said', () => {
 
 test('what may not be listed is named: nothing of it is here, and nobody knows', () => {
   expect(unseen(() => false)).toBeUndefined();
-  expect(unseen((prefix) => prefix !== 'endpoints')).toEqual({ prefix: 'jobs', text: 'Not looked at, because you may not list them: jobs that failed, rollouts, changes of many.' });
+  expect(unseen((prefix) => prefix !== 'endpoints')).toEqual({ prefix: 'jobs', text: 'Not looked at, because you may not see them: jobs that failed, rollouts, changes of many.' });
 });
 
 test('in the order of what it costs to ignore; one line a cause', () => {

@@ -94,10 +94,10 @@ export function needsOf(facts: Facts, since: (time: string) => string): Need[] {
 /** What Now looks at, and what it is about. */
 const LOOKED_AT: [string, string][] = [['jobs', 'jobs that failed'], ['endpoints', 'endpoints'], ['rollouts', 'rollouts'], ['bulks', 'changes of many']];
 
-/** Collections that somebody may not list: that nothing of them is here says nothing about them. Empty when all may be seen. */
+/** Collections of which somebody may see nothing: that nothing of them is here says nothing about them. Empty when all may be seen. */
 export function unseen(hides: (prefix: string) => boolean): { prefix: string; text: string } | undefined {
   const hidden = LOOKED_AT.filter(([prefix]) => hides(prefix));
-  return hidden[0] && { prefix: hidden[0][0], text: `Not looked at, because you may not list them: ${hidden.map(([, what]) => what).join(', ')}.` };
+  return hidden[0] && { prefix: hidden[0][0], text: `Not looked at, because you may not see them: ${hidden.map(([, what]) => what).join(', ')}.` };
 }
 
 export const failedFilters = (since: string): [string, string][] => [['Current', 'true'], ['State', 'failed'], ['StartTime', `Gte(${since})`]];
