@@ -7,7 +7,7 @@
  * tests/artefacts/ instead, for people to look at.
  */
 import { mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ROUTES } from '../src/router';
 import { ARTEFACTS, login, openTab, startBrowser, UX } from './harness';
 import { go } from './walk';
@@ -25,7 +25,7 @@ function given(name: string, usual: string): string {
 async function main(): Promise<void> {
   const url = given('url', 'https://127.0.0.1:19060');
   const all = process.argv.includes('--all');
-  const folder = all ? ARTEFACTS : join(UX, given('to', '../docs/ux'));
+  const folder = all ? ARTEFACTS : resolve(UX, given('to', '../docs/ux'));
   const pages = all ? Object.fromEntries(ROUTES.filter((route) => !/[:*]/.test(route.path)).map((route) => [route.path.replaceAll('/', '-') || 'now', route.path])) : PAGES;
   mkdirSync(folder, { recursive: true });
   const browser = await startBrowser();
@@ -36,6 +36,7 @@ async function main(): Promise<void> {
       for (const [name, path] of Object.entries(pages)) {
         if (!all) await page.setViewportSize({ width, height: LOW.has(name) ? 400 : height });
         await go(page, path);
+        await page.getByText(/^(Planning|Asking)/).waitFor({ state: 'hidden' });
         const file = join(folder, all ? `${name}-${theme}-${width}.png` : `${name}-${theme}.png`);
         await page.screenshot({ path: file });
         if (!all && statSync(file).size > MOST_BYTES) throw new Error(`${file} has ${statSync(file).size} bytes; at most ${MOST_BYTES}`);

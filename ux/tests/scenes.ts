@@ -161,6 +161,10 @@ export const STATES: Record<string, (thousand: number) => Promise<Scene>> = {
         server.kill();
         await page.getByText(/^Not connected since/).first().waitFor();
       },
+      undo: async (page) => {
+        await server.launch();
+        await live(page);
+      },
       stop: () => server.stop(),
     };
   },

@@ -54,6 +54,13 @@ export function bytes(value: number): string {
 export const en = {
   product: 'Mullion',
   skip: 'Skip to the content',
+  unloaded: {
+    title: 'This page is not here yet',
+    away: 'The server does not answer',
+    comes: 'This page was not opened before, so nothing of it is in the browser. It opens by itself as soon as the server answers.',
+    missing: 'A part of this page is not at the server: it may be newer than what is open here',
+    reload: 'Reload the interface',
+  },
   nav: {
     label: 'Pages',
     waiting: (many: number) => `${number(many)} ${many === 1 ? 'waits' : 'wait'} for a person`,

@@ -2,6 +2,7 @@
 import type { Client, Pairs } from '../../api/client';
 import type { Filter } from '../../api/filters';
 import { TYPES } from '../../api/schema';
+import { counted } from '../../text/en';
 import { countBy, DIMENSIONS, findingsOf, type Counts, type Dimension, type Finding } from './shared';
 
 export const MOST_JOBS = 5000;
@@ -143,7 +144,7 @@ export class Analyst {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, lane));
     const lost = keys.length - machines.size;
-    if (lost > 0) this.gaps.push(`${lost} machines could not be read; their profiles, pools, architectures and systems are not counted.`);
+    if (lost > 0) this.gaps.push(`${counted(lost, 'machine')} could not be read; ${lost === 1 ? 'its' : 'their'} profiles, pools, architectures and systems are not counted.`);
     return machines;
   }
 
