@@ -2,7 +2,7 @@
  * Every page in every state that a server can give it, in a real browser on real servers: pictures for people to look at, and
  * what a program can find wrong by itself.
  *
- *     npm run states -- [--only empty,dark] [--path machines] [--to FOLDER] [--thousand 1000] [--looks] [--quick]
+ *     npm run states -- [--only empty,dark] [--path now,machines] [--to FOLDER] [--thousand 1000] [--looks] [--quick]
  *
  * What is found is printed, a line each. `states.test.ts` walks over the same states without pictures.
  */
@@ -29,7 +29,7 @@ async function shoot(scene: Scene, name: string, folder: string, wanted: string)
       if (response.status() >= 500) console.log(`${name}: ${response.status()} ${response.request().method()} ${response.url()}`);
     });
     await scene.enter(page);
-    for (const path of scene.paths.filter((known) => wanted === '' || known === wanted || (wanted === 'now' && known === ''))) {
+    for (const path of scene.paths.filter((known) => wanted === '' || wanted.split(',').includes(known === '' ? 'now' : known))) {
       await scene.before?.(page, path);
       await go(page, path);
       await scene.after?.(page, path);

@@ -38,6 +38,8 @@ class Session {
   private waiting: (() => void)[] = [];
   private idleCheck: ReturnType<typeof setInterval> | undefined;
   private renewal: ReturnType<typeof setInterval> | undefined;
+  replacing = false;
+  private refusedMeanwhile = false;
   private lastUse = Date.now();
   private toldUse = 0;
 
@@ -85,7 +87,26 @@ class Session {
 
   /** A request was answered with 401. */
   ended(): void {
-    if (this.state === 'open') this.state = 'ended';
+    if (this.replacing) this.refusedMeanwhile = true;
+    else if (this.state === 'open') this.state = 'ended';
+  }
+
+  /** Runs what ends this login and makes another: what is refused in between is told only if that one is not made. */
+  async replace(change: () => Promise<void>): Promise<void> {
+    const before = this.token;
+    this.replacing = true;
+    this.refusedMeanwhile = false;
+    try {
+      await change();
+    } finally {
+      this.replacing = false;
+      if (this.refusedMeanwhile && this.token === before) this.ended();
+      else this.goOn();
+    }
+  }
+
+  private goOn(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   used(): void {
@@ -126,6 +147,11 @@ class Session {
   /** Resolves when somebody is logged in. */
   opening(): Promise<void> {
     return this.state === 'open' ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  /** As `opening`, for who was refused: while another login is made he waits for that. */
+  reopening(): Promise<void> {
+    return this.replacing ? new Promise((resolve) => this.waiting.push(resolve)) : this.opening();
   }
 
   may(scope: string, action: string, specific = ''): May {
@@ -176,7 +202,7 @@ class Session {
     this.renewal = setInterval(() => void this.renew(), RENEW_MS);
     clearInterval(this.idleCheck);
     this.idleCheck = setInterval(() => this.checkIdle(), IDLE_CHECK_MS);
-    for (const resolve of this.waiting.splice(0)) resolve();
+    this.goOn();
   }
 
   private async renew(): Promise<void> {
@@ -207,7 +233,9 @@ class PatientClient extends Client {
       if (!(failure instanceof RequestError) || failure.problem.status !== 401 || options.authorization) throw failure;
       // An answer to an earlier login says nothing about the one that somebody has made meanwhile.
       if (session.token === used) session.ended();
-      await session.opening();
+      // The write that makes another login does not wait for itself.
+      if (session.replacing && method !== 'GET' && method !== 'HEAD') throw failure;
+      await session.reopening();
       return super.request<T>(method, target, options);
     }
   }

@@ -104,6 +104,7 @@ export const en = {
     paused: 'paused',
     polling: 'asked every 5 s',
     down: 'not connected',
+    away: 'Not connected: nothing can be changed until the server answers',
   },
   login: {
     title: 'Log in',

@@ -201,9 +201,14 @@ test('the server goes away and comes back: said at once, and gone by itself', as
   server.kill();
   await page.getByText(/^Not connected since \d\d:\d\d:\d\d\./).waitFor();
   expect(await page.getByRole('rowheader', { name: 'web-01' }).count()).toBe(1);
+  const create = page.getByRole('button', { name: 'New', exact: true });
+  expect(await create.getAttribute('title')).toBe('Not connected: nothing can be changed until the server answers');
+  await create.press('Enter');
+  expect(new URL(page.url()).pathname).toBe('/ux/machines');
   await server.launch();
   await page.getByRole('button', { name: 'Live updates: live' }).waitFor({ timeout: 40_000 });
   await page.getByText(/^Not connected since \d\d:\d\d:\d\d\./).waitFor({ state: 'detached' });
+  expect(await create.getAttribute('aria-disabled')).toBeNull();
   await context.close();
 });
 
