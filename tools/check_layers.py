@@ -4,7 +4,7 @@ the command line includes more than it may; when a handler of the API looks obje
 (src/api/internal/finder.h), or asks more of the caller than its route says and nobody asks it before the request is forwarded
 (src/api/internal/owner_asks.h); when the API writes an object past the steps of objects::Write; when the command line opens a connection past the one place that decides whom it talks to; when a
 coroutine is started without a strand; when a condition decides about an await; when a room asks for time or chance by itself
-instead of being given it; when a lock is one that clang cannot check (base/mutex.h); when a small
+instead of being given it, or waits past the timers that it is given; when a lock is one that clang cannot check (base/mutex.h); when a small
 helper that base has is written once more; when a path of the API is written by hand (src/client); or when a room of the web interface imports another one against the arrows (ux/README.md)."""
 import pathlib
 import re
@@ -283,6 +283,21 @@ def unasked_time():
         yield f"tools/check_layers.py: {place} does not ask for time or chance any more: take it off the list"
 
 
+# Rooms whose waits are simulated, by the timers that they are given: one that waits by the machine's stands still there.
+SIMULATED = ("apply", "bulk", "manager", "mirror", "replication", "rollout")
+WAITS_BY_ITSELF = re.compile(r"\benv::sleep_for\(|\bwait\((?:seen|version|\w*\.version\(\)|0),")
+
+
+def waits_by_themselves():
+    for room in SIMULATED:
+        for path in sorted((ROOT / "src" / room).rglob("*")):
+            if path.suffix not in (".h", ".cc") or path.stem.endswith(("_test", "_testing")):
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if WAITS_BY_ITSELF.search(line.split("//")[0]):
+                    yield f"{path.relative_to(ROOT)}:{number}: a room that is simulated waits by the timers that it is given (env::Timers)"
+
+
 # Clang checks what a mutex of base/mutex.h guards, and knows nothing of those of the standard library.
 MUTEX_HEADER = "base/mutex.h"
 STANDARD_LOCK = re.compile(r"\bstd::(?:(?:recursive_|shared_)?(?:timed_)?mutex|lock_guard|unique_lock|shared_lock|scoped_lock|"
@@ -416,7 +431,7 @@ def ux_breaches():
 
 
 def main():
-    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_rights(), *writes_past_their_checks(), *unasked_time(), *unchecked_locks(), *helpers_twice(), *paths_by_hand()]
+    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_rights(), *writes_past_their_checks(), *unasked_time(), *waits_by_themselves(), *unchecked_locks(), *helpers_twice(), *paths_by_hand()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -159,8 +159,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
   Task<void> run() {
     uint64_t seen = 0;
     while (!stopping_) {
-      co_await wake_->wait(seen, kForEver);
-      const bool slept = co_await env::sleep_for(kFetchGather);
+      co_await given_.timers.wait(*wake_, seen, kForEver);
+      const bool slept = co_await given_.timers.sleep_for(kFetchGather);
       if (!slept) co_return;
       seen = wake_->version();
       if (!given_.manager.active()) continue;
@@ -170,7 +170,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       if (!plan->ok()) {
         kLog.error("version sets below cannot be planned what={}", plan->error().text());
         wake_->notify_all();
-        const bool rested = co_await env::sleep_for(env::kTryAgain);
+        const bool rested = co_await given_.timers.sleep_for(env::kTryAgain);
         if (!rested) co_return;
         continue;
       }
@@ -197,7 +197,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       ++failures_;
       kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
                 client::reason_of(done.error()));
-      co_await downstream->wake.wait(seen, pause);
+      co_await given_.timers.wait(downstream->wake, seen, pause);
       pause = std::min<env::Duration>(pause * 2, kLongestFetchPause);
       plan = downstreams_->next(id, nullptr);
     }

@@ -50,7 +50,7 @@ class BulksImpl final : public Bulks {
     feed_->signal()->notify_all();
     wake_runners();
     while (running() > 0) {
-      const bool slept = co_await env::sleep_for(kPause);
+      const bool slept = co_await given_.timers.sleep_for(kPause);
       if (!slept) break;
     }
     co_await tasks_.async_stop();
@@ -79,8 +79,8 @@ class BulksImpl final : public Bulks {
     while (!stopping_) {
       const uint64_t seen = feed_->signal()->version();
       const bool passed = co_await env::attempt(kLog, "a look at the bulks", look());
-      co_await feed_->signal()->wait(seen, passed ? kIdle : env::kTryAgain);
-      co_await env::sleep_for(kPause);
+      co_await given_.timers.wait(*feed_->signal(), seen, passed ? kIdle : env::kTryAgain);
+      co_await given_.timers.sleep_for(kPause);
     }
   }
 

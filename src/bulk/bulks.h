@@ -11,7 +11,7 @@
 
 #include "auth/auth.h"
 #include "bulk/outcome.h"
-#include "env/runtime.h"
+#include "env/timers.h"
 #include "store/store.h"
 
 namespace mullion::bulk {
@@ -43,6 +43,7 @@ struct Dependencies {
   std::function<bool(const std::string& owner)> in_touch;  // changes reach an owner that is not this server
   std::function<std::string()> new_run;                    // a name that no run had before
   const env::Clock& clock;
+  const env::Timers& timers;
 };
 
 /// Thread-safe. Everything it knows is in the store: a killed server goes on where it was.

@@ -100,7 +100,8 @@ class BulksTest : public ::testing::Test {
                          .own_id = "M",
                          .in_touch = [](const std::string&) { return true; },
                          .new_run = env::random_uuid,
-                         .clock = env::system_clock()});
+                         .clock = env::system_clock(),
+                         .timers = env::system_timers()});
     bulks_->start();
   }
   void end() {

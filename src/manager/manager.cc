@@ -189,7 +189,7 @@ class ManagerImpl final : public Manager {
   Task<void> tell_own_state() {
     uint64_t seen = own_state_->version();
     while (!stopping_) {
-      (void)co_await own_state_->wait(seen, std::chrono::hours(1));
+      (void)co_await given_.timers.wait(*own_state_, seen, std::chrono::hours(1));
       const uint64_t now = own_state_->version();
       if (now != seen) source_.state_changed();
       seen = now;
@@ -200,7 +200,7 @@ class ManagerImpl final : public Manager {
   Task<void> give_back_memory() {
     uint64_t seen = caught_up_->version();
     while (!stopping_) {
-      const bool woken_up = co_await caught_up_->wait(seen, std::chrono::hours(1));
+      const bool woken_up = co_await given_.timers.wait(*caught_up_, seen, std::chrono::hours(1));
       if (!woken_up) continue;
       for (int i = 0; i < kMostPostponements; ++i) {
         seen = caught_up_->version();
@@ -777,7 +777,7 @@ Task<bool> ManagerImpl::until_reached(const CommitMark& mark) {
     // The owner has done it: a replica that cannot be read makes the answer late, not wrong.
     const Result<bool> reached = store::as_result([&] { return has_reached(mark); });
     if (reached && *reached) co_return true;
-    co_await replicated_->wait(seen, kReadYourWrites);
+    co_await given_.timers.wait(*replicated_, seen, kReadYourWrites);
   }
 }
 

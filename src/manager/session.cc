@@ -102,7 +102,7 @@ env::Task<void> Session::end() {
   while (true) {
     const uint64_t seen = end_.version();
     if (ended_) co_return;
-    co_await end_.wait(seen, std::chrono::hours(1));
+    co_await options_.timers.wait(end_, seen, std::chrono::hours(1));
   }
 }
 
@@ -421,7 +421,7 @@ env::Task<void> Session::describe() {
     }
     if (status == written_status && *state == *written_state && by == written_by &&
         shortcomings == written_shortcomings) {
-      co_await describe_.wait(seen, std::chrono::hours(1));
+      co_await options_.timers.wait(describe_, seen, std::chrono::hours(1));
       continue;
     }
     const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {

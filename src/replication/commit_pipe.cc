@@ -27,7 +27,7 @@ env::Task<Result<void>> CommitPipe::wait_below(size_t bytes, size_t batches) {
       if (shared_->failure) co_return *shared_->failure;
       if (shared_->bytes <= bytes && shared_->batches <= batches) co_return Result<void>{};
     }
-    co_await shared_->changed.wait(seen, kPatience);
+    co_await timers_.wait(shared_->changed, seen, kPatience);
   }
 }
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/mutex.h"
-#include "env/runtime.h"
+#include "env/timers.h"
 #include "store/store.h"
 
 namespace mullion::replication {
@@ -17,7 +17,7 @@ namespace mullion::replication {
 /// One user at a time; answers arrive on the writer thread.
 class CommitPipe {
  public:
-  explicit CommitPipe(store::Store& store) : store_(store) {}
+  CommitPipe(store::Store& store, const env::Timers& timers) : store_(store), timers_(timers) {}
 
   /// Hands `batch` to the store; waits first while too much is under way. The error is that of an earlier
   /// batch: nothing that came after it may be trusted.
@@ -55,6 +55,7 @@ class CommitPipe {
   env::Task<Result<void>> wait_below(size_t bytes, size_t batches);
 
   store::Store& store_;
+  const env::Timers& timers_;
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 

@@ -80,7 +80,7 @@ HeldUpCollections older_of(HeldUpCollections one, const HeldUpCollections& other
 struct Sink::State : std::enable_shared_from_this<Sink::State> {
   State(SinkOptions given, SavedPosition saved)
       : options(std::move(given)),
-        pipe(options.store),
+        pipe(options.store, options.timers),
         position(std::move(saved)),
         currency(options.endpoint, options.clock.steady(), position.as_of, position.held_up) {
     touch();

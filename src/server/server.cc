@@ -595,7 +595,8 @@ void ServerProcess::assemble_api() {
                                                      return !fresh.empty() && fresh.front().in_touch;
                                                    },
                                                .new_run = env::random_uuid,
-                                               .clock = env::system_clock()});
+                                               .clock = env::system_clock(),
+                                               .timers = env::system_timers()});
   api_->set_bulks(*bulks_);
 }
 

@@ -30,8 +30,9 @@ std::string named(const Action& action, std::string_view reason) {
 /// elsewhere makes of it. What has reached the endpoint is not cut short.
 class WantedArtifacts final : public Artifacts {
  public:
-  WantedArtifacts(Artifacts& all, env::Signal& changed, std::function<bool()> wanted)
-      : all_(all), changed_(changed), wanted_(std::move(wanted)) {}
+  WantedArtifacts(Artifacts& all, const env::Timers& timers, env::Signal& changed,
+                  std::function<bool()> wanted)
+      : all_(all), timers_(timers), changed_(changed), wanted_(std::move(wanted)) {}
   Task<Result<files::Blobs::Info>> fetch(catalog::Artifact artifact) override {
     Task<void> unwanted = until_unwanted();
     auto fetched = co_await env::unless(all_.fetch(std::move(artifact)), std::move(unwanted));
@@ -47,11 +48,12 @@ class WantedArtifacts final : public Artifacts {
     while (true) {
       const uint64_t seen = changed_.version();
       if (!wanted_()) co_return;
-      co_await changed_.wait(seen, std::chrono::hours(1));
+      co_await timers_.wait(changed_, seen, std::chrono::hours(1));
     }
   }
 
   Artifacts& all_;
+  const env::Timers& timers_;
   env::Signal& changed_;
   const std::function<bool()> wanted_;
 };
@@ -336,7 +338,7 @@ Task<void> Applier::act(EntryPtr entry) {
     place->touch();
   };
   const auto wanted = [this, &entry, &action] { return wants(entry, action); };
-  WantedArtifacts artifacts(*parts_.artifacts, entry->wake, wanted);
+  WantedArtifacts artifacts(*parts_.artifacts, parts_.timers, entry->wake, wanted);
   const Target target{entry->endpoint, *entry->calls, artifacts,     memory_,
                       parts_.store,    parts_.clock,  parts_.timers, moved};
   const Result<Effect> result = co_await carry_out(target, action, parts_.restart);

@@ -96,8 +96,8 @@ Task<void> Runner::run(const std::atomic<bool>& stopping) {
     if (last && given_.clock.steady() >= *last) co_return;
     if (pass.again) continue;
     const env::Duration pause = last ? std::min(pass.pause, kGather) : pass.pause;
-    co_await inbox_.signal().wait(seen, pause);
-    co_await env::sleep_for(kGather);
+    co_await given_.timers.wait(inbox_.signal(), seen, pause);
+    co_await given_.timers.sleep_for(kGather);
   }
 }
 

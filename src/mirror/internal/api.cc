@@ -55,7 +55,7 @@ env::Task<bool> Api::wait_for_turn() {
         co_return true;
       }
     }
-    co_await turn_ended_.wait(seen, kPatience + kBodyTime);
+    co_await timers_.wait(turn_ended_, seen, kPatience + kBodyTime);
   }
   co_return false;
 }

@@ -113,7 +113,7 @@ env::Task<bool> Conversation::is_acknowledged(uint64_t number) {
   while (!over_) {
     const uint64_t seen = acknowledgement_.version();
     if (acknowledged_ >= number) co_return true;
-    co_await acknowledgement_.wait(seen, kIdle);
+    co_await options_.timers.wait(acknowledgement_, seen, kIdle);
   }
   co_return false;
 }

@@ -131,7 +131,7 @@ env::Task<void> Conversation::until_settled(std::function<bool()> is_met) {
       Lock lock(mutex_);
       if (is_met()) co_return;
     }
-    co_await settled_.wait(seen, kIdle);
+    co_await options_.timers.wait(settled_, seen, kIdle);
   }
 }
 

@@ -29,7 +29,7 @@ size_t bytes_of(const store::Change& change) { return 128 + (change.body ? chang
 
 Replica::Replica(const replication::SinkOptions& options, replication::SavedPosition position)
     : options_(options),
-      pipe_(options.store),
+      pipe_(options.store, options.timers),
       position_(std::move(position)),
       announced_at_(options.clock.steady()) {
   const std::optional<std::string> own = options_.store.snapshot()->secret(kSpace, options_.endpoint);
