@@ -37,6 +37,9 @@ constexpr auto kFetchGather = std::chrono::milliseconds(50);  // changes come in
 constexpr auto kFirstFetchPause = std::chrono::seconds(2);
 constexpr auto kLongestFetchPause = std::chrono::minutes(5);
 constexpr auto kForEver = std::chrono::hours(24);
+/// That a replica has become young enough is not told: of one that is in touch, and of one that is not.
+constexpr auto kReplicaLook = std::chrono::seconds(1);
+constexpr auto kDarkReplicaLook = std::chrono::seconds(30);
 
 /// What of an Endpoint object of a manager below decides what is pushed to it: all else changes often.
 constexpr std::array<std::string_view, 4> kEndpointMembers{"VersionSets", "VersionSet", "Arch", "Os"};
@@ -74,8 +77,10 @@ Objects objects_of(const store::Snapshot& view, std::string_view type, std::stri
 
 /// The plans to one manager, one after the other; a slow or dark one waits alone.
 struct Downstream {
-  std::shared_ptr<const plan::SyncPlan> plan;  // the newest; nullptr: nothing to do
   bool working = false;
+  std::optional<std::set<std::string>> files;  // that are there; absent after a start, and after a failure
+  env::SteadyTime ended{};  // its last plan; what the replica shows of before says nothing of it
+  env::Duration pause = kFirstFetchPause;
   env::Signal wake;
 };
 
@@ -118,39 +123,50 @@ class DownstreamSyncImpl final : public DownstreamSync {
     /// True the first time: what an endpoint has may be known from before, then no commit tells of it.
     bool wake(const std::string& id) {
       Lock lock(mutex_);
-      std::shared_ptr<Downstream>& downstream = downstreams_[id];
-      const bool first = downstream == nullptr;
-      if (first) downstream = std::make_shared<Downstream>();
-      downstream->wake.notify_all();
+      const bool first = !downstreams_.contains(id);
+      of(id)->wake.notify_all();
       return first;
     }
-    /// Downstreams that were idle and have something to do now.
-    std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> assign(
-        std::vector<plan::SyncPlan> plans) {
-      std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> started;
+    /// Whether a replica that is as of `moment` shows what was done there last.
+    bool is_shown(const std::string& id, env::SteadyTime moment) {
       Lock lock(mutex_);
-      for (auto& [id, downstream] : downstreams_) downstream->plan = nullptr;
-      for (plan::SyncPlan& plan : plans) {
-        const std::string id = plan.next_hop;
-        std::shared_ptr<Downstream>& downstream = downstreams_[id];
-        if (!downstream) downstream = std::make_shared<Downstream>();
-        downstream->plan = std::make_shared<const plan::SyncPlan>(std::move(plan));
-        if (!std::exchange(downstream->working, true)) started.emplace_back(id, downstream);
-        downstream->wake.notify_all();
-      }
-      return started;
+      return of(id)->ended < moment;
     }
-    /// The next plan of a downstream, or nothing: then its worker has ended.
-    std::shared_ptr<const plan::SyncPlan> next(const std::string& id,
-                                               const std::shared_ptr<const plan::SyncPlan>& done) {
+    /// True: it is at work, or waits to try again, which `now` it does.
+    bool is_working(const std::string& id, bool now) {
       Lock lock(mutex_);
-      const std::shared_ptr<Downstream>& downstream = downstreams_.at(id);
-      if (downstream->plan == done) downstream->plan = nullptr;
-      if (downstream->plan == nullptr) downstream->working = false;
-      return downstream->plan;
+      const std::shared_ptr<Downstream> downstream = of(id);
+      if (downstream->working && now) downstream->wake.notify_all();
+      return downstream->working;
+    }
+    /// Whether files may be there that this plan does not keep.
+    bool is_untidy(const plan::SyncPlan& plan) {
+      Lock lock(mutex_);
+      const auto& files = of(plan.next_hop)->files;
+      return !files || !std::ranges::includes(plan.files_to_keep, *files);
+    }
+    std::shared_ptr<Downstream> begin(const std::string& id) {
+      Lock lock(mutex_);
+      std::shared_ptr<Downstream> downstream = of(id);
+      downstream->working = true;
+      downstream->files.reset();
+      return downstream;
+    }
+    void end(const std::string& id, std::optional<std::set<std::string>> files, env::SteadyTime now) {
+      Lock lock(mutex_);
+      const std::shared_ptr<Downstream> downstream = of(id);
+      downstream->working = false;
+      downstream->files = std::move(files);
+      downstream->ended = now;
     }
 
    private:
+    std::shared_ptr<Downstream> of(const std::string& id) REQUIRES(mutex_) {
+      std::shared_ptr<Downstream>& downstream = downstreams_[id];
+      if (downstream == nullptr) downstream = std::make_shared<Downstream>();
+      return downstream;
+    }
+
     Mutex mutex_;
     std::map<std::string, std::shared_ptr<Downstream>> downstreams_ GUARDED_BY(mutex_);
   };
@@ -158,11 +174,13 @@ class DownstreamSyncImpl final : public DownstreamSync {
   /// One plan after the other: what changes meanwhile is seen by the next.
   Task<void> run() {
     uint64_t seen = 0;
+    env::Duration pause = kForEver;
     while (!stopping_) {
-      co_await given_.timers.wait(*wake_, seen, kForEver);
+      const bool woken = co_await given_.timers.wait(*wake_, seen, pause);
       const bool slept = co_await given_.timers.sleep_for(kFetchGather);
       if (!slept) co_return;
       seen = wake_->version();
+      pause = kForEver;
       if (!given_.manager.active()) continue;
       std::optional<Result<plan::SyncPlans>> plan;
       co_await env::run_blocking(env::Pool::kProcessor,
@@ -175,45 +193,62 @@ class DownstreamSyncImpl final : public DownstreamSync {
         continue;
       }
       tell((*plan)->problems);
-      for (auto& [id, downstream] : downstreams_->assign(std::move((*plan)->plans))) {
-        tasks_.spawn("downstream",
-                     [this, id = id, downstream = downstream] { return serve(id, downstream); });
+      for (const plan::SyncPlan& next : (*plan)->plans) {
+        if (!downstreams_->is_working(next.next_hop, woken)) pause = std::min(pause, begin(next));
       }
     }
   }
 
-  /// Until nothing is to be done there; what fails is tried again.
-  Task<void> serve(std::string id, std::shared_ptr<Downstream> downstream) {
-    env::Duration pause = kFirstFetchPause;
-    std::shared_ptr<const plan::SyncPlan> plan = downstreams_->next(id, nullptr);
-    while (plan && !stopping_) {
-      const uint64_t seen = downstream->wake.version();
-      const Result<void> done = co_await store::failed_reads_returned(carry_out(*plan));
-      if (done) {
-        pause = kFirstFetchPause;
-        plan = downstreams_->next(id, plan);
-        continue;
-      }
+  /// Unless the replica that the plan was made from is older than what was done there last: then how long
+  /// until the next look.
+  env::Duration begin(const plan::SyncPlan& plan) {
+    const Replica& replica = replicas_[plan.next_hop];
+    if (!downstreams_->is_shown(plan.next_hop, replica.as_of))
+      return replica.in_touch ? kReplicaLook : kDarkReplicaLook;
+    const std::shared_ptr<Downstream> downstream = downstreams_->begin(plan.next_hop);
+    tasks_.spawn("downstream", [this, plan, downstream] { return serve(plan, downstream); });
+    return kForEver;
+  }
+
+  /// What is to be done afterwards, or again, is planned anew: what came of this may be known in part only.
+  Task<void> serve(plan::SyncPlan plan, std::shared_ptr<Downstream> downstream) {
+    const std::string id = plan.next_hop;
+    const uint64_t seen = downstream->wake.version();
+    std::optional<std::set<std::string>> files;
+    const Result<void> done = co_await store::failed_reads_returned(carry_out(plan));
+    if (done) {
+      files = std::move(plan.files_to_keep);
+      downstream->pause = kFirstFetchPause;
+    } else {
       ++failures_;
       kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
                 client::reason_of(done.error()));
-      co_await given_.timers.wait(downstream->wake, seen, pause);
-      pause = std::min<env::Duration>(pause * 2, kLongestFetchPause);
-      plan = downstreams_->next(id, nullptr);
+      co_await given_.timers.wait(downstream->wake, seen, downstream->pause);
+      downstream->pause = std::min<env::Duration>(downstream->pause * 2, kLongestFetchPause);
     }
+    downstreams_->end(id, std::move(files), given_.clock.steady());
+    wake_->notify_all();
   }
 
   /// Blocks.
   plan::SyncPlans make_plan() {
+    // Before the view, which so shows at least what is promised of it.
+    const env::SteadyTime asked = given_.clock.steady();
+    const std::vector<manager::OwnerFreshness> owners =
+        given_.manager.freshness({}, manager::ReadFrom::no_objects());
     const std::shared_ptr<const store::Snapshot> view = given_.store.snapshot();
     Objects own_sets = objects_of(*view, kSets, store::kOwn);
     Objects layered = objects_of(*view, kSets, store::kLayered);
     own_sets.merge(layered);
     std::map<std::string, plan::ManagerBelow> managers;
     std::vector<plan::EndpointBelow> endpoints;
-    for (const manager::OwnerFreshness& owner :
-         given_.manager.freshness({}, manager::ReadFrom::no_objects())) {
+    replicas_.clear();
+    for (const manager::OwnerFreshness& owner : owners) {
       if (owner.next_hop.empty()) continue;
+      if (owner.next_hop == owner.owner) {
+        const std::chrono::duration<double> age(owner.age_seconds);
+        replicas_[owner.owner] = {asked - std::chrono::duration_cast<env::Duration>(age), owner.in_touch};
+      }
       add_manager(*view, owner, managers);
       add_endpoints(*view, owner, endpoints);
     }
@@ -222,7 +257,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
         {given_.own_id, own_sets, endpoints, managers, *items,
          [this](const std::string& path) { return travel_file(path); },
          [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
-                const json::value& shown) { return memory_.same_secret(next_hop, place, wanted, shown); }});
+                const json::value& shown) { return memory_.same_secret(next_hop, place, wanted, shown); },
+         [this](const plan::SyncPlan& plan) { return downstreams_->is_untidy(plan); }});
   }
 
   static void add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
@@ -347,13 +383,11 @@ class DownstreamSyncImpl final : public DownstreamSync {
     return parse_json(*sealed);
   }
 
-  static Task<Result<void>> put_object(manager::EndpointCalls& calls, std::string collection,
-                                       json::object object) {
+  Task<Result<void>> put_object(manager::EndpointCalls& calls, std::string collection, json::object object) {
     const std::string id = model::text_member(object, "Id");
-    Result<std::optional<json::value>> there =
-        co_await client::look_up(calls, client::get_object(collection, id));
+    Result<bool> there = co_await is_brought(calls, collection, id);
     if (!there) co_return there.error();
-    const bool exists = there->has_value();
+    const bool exists = *there;
     const json::value body(std::move(object));
     client::Request request =
         exists ? client::put_object(collection, id) : client::post_collection(collection);
@@ -362,14 +396,36 @@ class DownstreamSyncImpl final : public DownstreamSync {
     co_return Result<void>{};
   }
 
+  /// Whether there is such an object there, which this server brought: the replica may be older than another
+  /// one that took its place since. kConflict: that is not ours to change.
+  Task<Result<bool>> is_brought(manager::EndpointCalls& calls, std::string collection, std::string id) const {
+    Result<std::optional<json::value>> there =
+        co_await client::look_up(calls, client::get_object(collection, id));
+    if (!there) co_return there.error();
+    if (!*there || !(*there)->is_object()) co_return false;
+    const json::object& meta = model::object_member((*there)->get_object(), "Meta");
+    if (model::text_member(meta, plan::kTravelledFrom) == given_.own_id) co_return true;
+    co_return Error(ErrorCode::kConflict, fmt::format("{}/{} there is not from this server", collection, id));
+  }
+
+  Task<Result<void>> remove_object(manager::EndpointCalls& calls, std::string collection,
+                                   std::string id) const {
+    Result<bool> there = co_await is_brought(calls, collection, id);
+    // What is not ours any more needs no removing.
+    if (!there && there.error().code == ErrorCode::kConflict) co_return Result<void>{};
+    if (!there) co_return there.error();
+    if (!*there) co_return Result<void>{};
+    co_return co_await remove(calls, client::delete_object(collection, id));
+  }
+
   /// Sets, then items, then the files that nothing needs any more: an object that is there has its files.
   Task<Result<void>> take_back(manager::EndpointCalls& calls, const plan::SyncPlan& plan) {
     for (const std::string& name : plan.stale_sets) {
-      Result<void> gone = co_await remove(calls, client::delete_object(kSets, name));
+      Result<void> gone = co_await remove_object(calls, std::string(kSets), name);
       if (!gone) co_return gone;
     }
     for (const std::string& id : plan.stale_items) {
-      Result<void> gone = co_await remove(calls, client::delete_object(kItems, id));
+      Result<void> gone = co_await remove_object(calls, std::string(kItems), id);
       if (!gone) co_return gone;
     }
     const std::string tree = versionset::travelled_tree(given_.own_id);
@@ -402,7 +458,12 @@ class DownstreamSyncImpl final : public DownstreamSync {
   store::Follower follower_;  // ends before what it uses
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> files_{0}, bytes_{0}, failures_{0};
-  std::set<std::string> told_;  // problems; only run() uses it
+  struct Replica {
+    env::SteadyTime as_of{};
+    bool in_touch = false;
+  };
+  std::map<std::string, Replica> replicas_;  // of the plan that was made last; only run() uses it
+  std::set<std::string> told_;               // problems; the same
   env::TaskGroup tasks_;
 };
 

@@ -349,7 +349,7 @@ SyncPlans plan_sync(const SyncInputs& inputs) {
   }
   for (auto& [next_hop, collected] : packers) {
     SyncPlan plan = collected.pack();
-    if (!plan.empty()) out.plans.push_back(std::move(plan));
+    if (!plan.empty() || (inputs.is_untidy && inputs.is_untidy(plan))) out.plans.push_back(std::move(plan));
   }
   std::ranges::sort(out.problems);
   out.problems.erase(std::unique(out.problems.begin(), out.problems.end()), out.problems.end());

@@ -39,6 +39,7 @@ struct SyncFile {
   uint64_t size = 0;
 };
 
+struct SyncPlan;
 struct SyncInputs {
   std::string own_id;
   const std::map<std::string, json::object>& own_sets;
@@ -52,6 +53,8 @@ struct SyncInputs {
   std::function<bool(const std::string& next_hop, const std::string& place, const json::value& wanted,
                      const json::value& shown)>
       same_secret;
+  /// Whether files may be left over where such a plan, which has nothing else to do, is for. Absent: never.
+  std::function<bool(const SyncPlan& plan)> is_untidy = {};
 };
 
 /// A file to be put below files/ of the manager.
@@ -75,7 +78,7 @@ struct SyncPlan {
 };
 
 struct SyncPlans {
-  std::vector<SyncPlan> plans;  // without those that have nothing to do, by next hop
+  std::vector<SyncPlan> plans;  // without those that have nothing to do and are tidy, by next hop
   std::vector<std::string> problems;
 };
 

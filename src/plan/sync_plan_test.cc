@@ -58,7 +58,7 @@ class SyncPlanTest : public ::testing::Test {
          [](const std::string& path) {
            return path == "files/images/a.img" ? std::optional<SyncFile>({kFileSum, 10}) : std::nullopt;
          },
-         same_secret_});
+         same_secret_, is_untidy_});
   }
   /// What the manager has once a plan has been carried out.
   void arrive(const SyncPlan& plan) {
@@ -91,6 +91,7 @@ class SyncPlanTest : public ::testing::Test {
   std::vector<EndpointBelow> endpoints_;
   std::map<std::string, ManagerBelow> managers_;
   decltype(SyncInputs::same_secret) same_secret_;
+  decltype(SyncInputs::is_untidy) is_untidy_;
 };
 
 TEST_F(SyncPlanTest, ASetNobodyBelowNamesStaysHere) {
@@ -227,6 +228,20 @@ TEST_F(SyncPlanTest, FilesThatASetStillNeedsAreKeptAndNoOthers) {
   ASSERT_EQ(made.plans.size(), 1U);
   EXPECT_THAT(made.plans[0].files_to_keep, ElementsAre("travelled/M1/files/" + kFileSum + "/a.img"));
   EXPECT_THAT(made.plans[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
+}
+
+TEST_F(SyncPlanTest, WhereFilesMayBeLeftOverThereIsAPlanThatSaysWhichStay) {
+  declare("base", R"({"Id":"base","Files":[{"Path":"files/a","Source":"self://files/images/a.img"}]})");
+  below("A", "amd64", {"base"});
+  arrive(plan().plans.at(0));
+  EXPECT_THAT(plan().plans, IsEmpty());
+  is_untidy_ = [](const SyncPlan& made) { return made.files_to_keep.size() == 1; };
+  const SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_TRUE(made.plans[0].empty());
+  EXPECT_THAT(made.plans[0].files_to_keep, ElementsAre("travelled/M1/files/" + kFileSum + "/a.img"));
+  is_untidy_ = [](const SyncPlan&) { return false; };
+  EXPECT_THAT(plan().plans, IsEmpty());
 }
 
 TEST_F(SyncPlanTest, WhatAnotherManagerBroughtIsNotTouched) {
