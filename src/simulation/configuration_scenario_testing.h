@@ -12,6 +12,7 @@
 
 #include "manager/endpoint_object.h"
 #include "model/members.h"
+#include "model/object.h"
 #include "simulation/configuring_testing.h"
 #include "simulation/scenario_testing.h"
 
@@ -37,7 +38,17 @@ class ConfigurationScenario : public Scenario {
   ConfigurationScenario(uint64_t seed, const Shape& shape, bool faults, bool told)
       : Scenario(seed, {.shape = &shape, .faults = faults, .told = told, .busy = 60s, .healing = 900s}),
         chance_(seed ^ 0x636f6e666967),
-        declared_(world(), truth()) {}
+        travelled_(truth(), copied_set),
+        declared_(world(), truth()) {
+    truth().also_told = [this](const std::string& name, const store::AppliedChange& change) {
+      const auto received = received_.find(name);
+      if (change.id.owner != store::kOwn || received == received_.end()) return;
+      if (change.id.type != "version_sets" && change.id.type != "catalog_items") return;
+      travelled_.commit(name, {change.id.type, change.id.key}, change.body, received->second->files());
+    };
+  }
+  /// Servers outlive what is told here.
+  ~ConfigurationScenario() override { truth().also_told = nullptr; }
 
   size_t changes() const { return declared_.changes(); }
 
@@ -52,10 +63,16 @@ class ConfigurationScenario : public Scenario {
       configured_.emplace(name, part.get());
       out.push_back(std::move(part));
     } else {
-      out.push_back(std::make_unique<Configuring>(1));
+      auto received = std::make_unique<Received>(travelled_);
+      received_.emplace(name, received.get());
+      auto configuring = std::make_unique<Configuring>(1, makes_up(name), *received);
+      out.push_back(std::move(received));
+      out.push_back(std::move(configuring));
     }
     return out;
   }
+  /// Whether a manager has a catalog and files of its own.
+  virtual bool makes_up(const std::string&) const { return true; }
   /// Endpoints that are nobody's manager.
   static bool is_configured(const std::string& name) { return name.front() < 'M'; }
   std::vector<Pair> pairs() const {
@@ -65,20 +82,34 @@ class ConfigurationScenario : public Scenario {
     }
     return out;
   }
+  /// Whether it is nobody's endpoint.
+  bool is_top(const std::string& manager) const {
+    return std::ranges::none_of(shape().attached, [&](const Pair& one) { return one.second == manager; });
+  }
+  /// Whether sets of some manager at the top reach `manager`, as who is attached to whom stands now.
+  bool is_supplied(const std::string& manager) {
+    return is_top(manager) || std::ranges::any_of(shape().attached, [&](const Pair& one) {
+             return one.second == manager && names_of(server(one.first), manager) && is_supplied(one.first);
+           });
+  }
+  /// Whether what `manager` declares comes from upstream.
+  virtual bool is_told_from_upstream(const std::string&) const { return false; }
   Configured& settings_of(const std::string& endpoint) { return *configured_.at(endpoint); }
 
   // ---- what is wanted
 
   void begin_more() override {
     impossible_ = chance_.chance(25);
-    begin_declaring(false);
+    std::set<std::string> managers;
+    for (const auto& [manager, endpoint] : pairs()) managers.insert(manager);
+    begin_declaring(std::move(managers), false);
     world().after(2s, nullptr, [this] { declare_turn(); });
     if (is_wild()) world().after(20s, nullptr, [this] { hand_turn(); });
   }
 
-  /// Every manager has both sets, and every endpoint is given them.
-  void begin_declaring(bool all_applied) {
-    for (const auto& [manager, endpoint] : pairs()) managers_.insert(manager);
+  /// Each of `managers` has both sets, and every endpoint is given them.
+  void begin_declaring(std::set<std::string> managers, bool all_applied) {
+    managers_ = std::move(managers);
     for (const std::string& manager : managers_) {
       for (const std::string_view set : kSets) write_set(manager, std::string(set), ++edition_, all_applied);
     }
@@ -96,8 +127,9 @@ class ConfigurationScenario : public Scenario {
   void write_set(const std::string& manager, const std::string& set, size_t edition, bool applied = false) {
     write_text(manager, set, set == "base" ? base_set(edition, false) : tuned_set(edition, applied));
   }
-  void write_text(const std::string& manager, const std::string& set, std::string text) {
-    wishes_[{manager, set}] = std::move(text);
+  void write_text(const std::string& manager, const std::string& set, const std::string& text) {
+    wishes_[{manager, set}] =
+        model::canonical_body(*model::find_object_type("version_sets"), *parse_json_object(text, 64));
     write_again(manager, set);
   }
   void write_again(const std::string& manager, const std::string& set) {
@@ -272,6 +304,7 @@ class ConfigurationScenario : public Scenario {
 
   std::string what_else_is_missing() override {
     for (const auto& [manager, endpoint] : pairs()) {
+      if (is_told_from_upstream(manager) && !is_supplied(manager)) continue;
       const std::string missing = what_is_not_as_declared(manager, endpoint);
       if (!missing.empty()) return missing;
     }
@@ -309,15 +342,41 @@ class ConfigurationScenario : public Scenario {
     return model::flag_member(object, "Available") ? "" : fmt::format("{} is not available", endpoint);
   }
 
+  /// A version set as `manager` sends it downstream: what its catalog and its files know is named exactly.
+  static json::object copied_set(const std::string& manager, json::object set) {
+    json::object meta = model::object_member(set, "Meta");
+    meta[catalog::kBroughtBy] = manager;
+    set["Meta"] = std::move(meta);
+    if (json::value* list = set.if_contains("Components")) {
+      for (json::value& one : list->as_array()) {
+        json::object& component = one.as_object();
+        if (model::text_member(component, "Version") == catalog::kStable)
+          component["Version"] = Contents::kVersions[1];
+        component["ActualVersion"] = component["Version"];
+      }
+    }
+    if (json::value* list = set.if_contains("Files")) {
+      for (json::value& one : list->as_array()) {
+        json::object& file = one.as_object();
+        const std::string source = model::text_member(file, "Source");
+        file["Source"] = fmt::format("self://files/{}files/{}/{}", versionset::travelled_tree(manager),
+                                     Contents::info_of(source).sha256, source.substr(source.rfind('/') + 1));
+      }
+    }
+    return set;
+  }
+
   Dice chance_;
+  std::set<std::string> managers_;      // who declares
+  std::map<Pair, std::string> wishes_;  // manager and set -> its text
+  TravelledTruth travelled_;
+  std::map<std::string, Received*> received_;
+  size_t edition_ = 0;
 
  private:
   DeclaredTruth declared_;
   std::map<std::string, Configured*> configured_;
-  std::set<std::string> managers_;
-  std::map<Pair, std::string> wishes_;  // manager and set -> its text
   std::map<std::string, uint64_t> seen_;
-  size_t edition_ = 0;
   bool impossible_ = false;  // the last declaration cannot be reached
 };
 

@@ -1,5 +1,5 @@
-// A manager of a simulation that configures: the real configurator, over a catalog and files that are made
-// up.
+// A manager of a simulation that configures: the real configurator, and what sends version sets downstream,
+// over a catalog and files that are made up or came from upstream.
 #pragma once
 
 #include <charconv>
@@ -10,11 +10,14 @@
 #include <vector>
 
 #include "apply/configurator.h"
+#include "apply/downstream_sync.h"
 #include "simulation/configured_testing.h"
+#include "simulation/received_testing.h"
 
 namespace mullion::simulation {
 
-/// What there is to send, by its place: packs "http://catalog/NAME/VERSION.json", files "files/src-N".
+/// What there is to send where nothing comes from upstream, by its place: packs
+/// "http://catalog/NAME/VERSION.json", files "files/src-N".
 class Contents {
  public:
   static constexpr std::string_view kPacks[] = {"core", "net", "extra"};
@@ -46,20 +49,23 @@ class Contents {
     unsigned number = 0;
     const std::string_view digits = std::string_view(place).substr(place.rfind('-') + 1);
     std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    std::string out = place;
+    std::string out = place.substr(place.rfind('/') + 1);
     out.resize(number % 5 == 0 ? (size_t{1} << 20) + 1000 : 1000, 'x');
     return out;
   }
 };
 
+/// Without `makes_up` it has what was brought to its server and nothing else.
 class SimulatedCatalog final : public catalog::Catalog {
  public:
+  SimulatedCatalog(bool makes_up, store::Store& store, Received& received)
+      : makes_up_(makes_up), store_(store), received_(received) {}
   Task<Result<catalog::BuildReport>> build(std::string) override { co_return catalog::BuildReport(); }
   std::shared_ptr<const catalog::Items> items() const override {
     static const auto all = std::make_shared<const catalog::Items>(made());
-    return all;
+    return makes_up_ ? all : std::make_shared<const catalog::Items>(brought());
   }
-  void on_change(std::function<void()>) override {}
+  void on_change(std::function<void()> listener) override { received_.on_change(std::move(listener)); }
   Task<Result<files::Blobs::Info>> fetch(catalog::Artifact artifact) override {
     co_return Contents::info_of(artifact.source);
   }
@@ -72,6 +78,16 @@ class SimulatedCatalog final : public catalog::Catalog {
   Task<void> stop() override { co_return; }
 
  private:
+  std::vector<catalog::Item> brought() const {
+    std::vector<catalog::Item> out;
+    store_.snapshot()->scan_owner(
+        "catalog_items", store::kOwn, "", [&](std::string_view, std::string_view body) {
+          Result<catalog::Item> item = catalog::Item::parse(object_of(std::string(body)));
+          if (item) out.push_back(std::move(*item));
+          return true;
+        });
+    return out;
+  }
   static std::vector<catalog::Item> made() {
     std::vector<catalog::Item> out;
     for (const std::string_view name : Contents::kPacks) {
@@ -89,14 +105,26 @@ class SimulatedCatalog final : public catalog::Catalog {
     }
     return out;
   }
+
+  const bool makes_up_;
+  store::Store& store_;
+  Received& received_;
 };
 
 class SimulatedBlobs final : public files::Blobs {
  public:
+  SimulatedBlobs(bool makes_up, Received& received) : makes_up_(makes_up), received_(received) {}
   Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override { return Error(); }
   Result<Info> stat(std::string_view bucket, std::string_view path) override {
-    if (!path.starts_with("src-")) return Error(ErrorCode::kNotFound, "Not a regular file");
-    return Contents::info_of(fmt::format("{}/{}", bucket, path));
+    const std::string place = fmt::format("{}/{}", bucket, path);
+    if (makes_up_ && path.starts_with("src-")) return Contents::info_of(place);
+    const auto found = received_.files().find(place);
+    if (found == received_.files().end()) return Error(ErrorCode::kNotFound, "Not a regular file");
+    Info out;
+    out.path = place;
+    out.size = found->second.size();
+    out.sha256 = sum_of(found->second);
+    return out;
   }
   Task<Result<Info>> put(std::string, std::string, net::BodySource&, files::UploadOptions) override {
     co_return Error();
@@ -108,36 +136,60 @@ class SimulatedBlobs final : public files::Blobs {
   Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
   Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
   Uploads uploads(std::string_view, size_t) override { return {}; }
-  void on_change(ChangeListener) override {}
+  void on_change(ChangeListener listener) override {
+    received_.on_file([listener = std::move(listener)](const std::string& path) { listener({path}); });
+  }
   Result<Info> move(std::string_view, std::string_view, std::string_view) override { return Error(); }
   Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override {
-    return net::body_from_string(Contents::of(info.path).substr(first, last - first + 1));
+    const auto found = received_.files().find(info.path);
+    if (found == received_.files().end() && !makes_up_)
+      return Error(ErrorCode::kConflict, "it is another file");
+    const std::string content = found == received_.files().end() ? Contents::of(info.path) : found->second;
+    return net::body_from_string(content.substr(first, last - first + 1));
   }
+
+ private:
+  const bool makes_up_;
+  Received& received_;
 };
 
+/// Begins after the part that receives, and ends before it.
 class Configuring final : public Part {
  public:
-  explicit Configuring(size_t at_once) : at_once_(at_once) {}
+  /// `makes_up`: it has a catalog and files of its own.
+  Configuring(size_t at_once, bool makes_up, Received& received)
+      : at_once_(at_once), makes_up_(makes_up), received_(received) {}
   void begin(const Surroundings& here) override {
-    configurator_ = apply::make_configurator({.runtime = here.runtime,
-                                              .store = here.failing,
-                                              .catalog = catalog_,
-                                              .blobs = blobs_,
-                                              .manager = here.manager,
-                                              .own_id = here.host.name(),
-                                              .clock = here.clock,
-                                              .timers = here.timers,
-                                              .apply_concurrency = at_once_});
+    catalog_ = std::make_unique<SimulatedCatalog>(makes_up_, here.store, received_);
+    blobs_ = std::make_unique<SimulatedBlobs>(makes_up_, received_);
+    apply::Dependencies dependencies{.runtime = here.runtime,
+                                     .store = here.failing,
+                                     .catalog = *catalog_,
+                                     .blobs = *blobs_,
+                                     .manager = here.manager,
+                                     .own_id = here.host.name(),
+                                     .clock = here.clock,
+                                     .timers = here.timers,
+                                     .apply_concurrency = at_once_};
+    downstream_sync_ = apply::make_downstream_sync(dependencies);
+    configurator_ = apply::make_configurator(std::move(dependencies));
     configurator_->start();
+    downstream_sync_->start();
   }
-  void end() override { configurator_.reset(); }
+  void end() override {
+    downstream_sync_.reset();
+    configurator_.reset();
+  }
 
  private:
   const size_t at_once_;
-  SimulatedCatalog catalog_;
-  SimulatedBlobs blobs_;
+  const bool makes_up_;
+  Received& received_;
+  std::unique_ptr<SimulatedCatalog> catalog_;
+  std::unique_ptr<SimulatedBlobs> blobs_;
   std::unique_ptr<apply::Configurator> configurator_;
+  std::unique_ptr<apply::DownstreamSync> downstream_sync_;
 };
 
 }  // namespace mullion::simulation

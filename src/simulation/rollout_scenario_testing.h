@@ -25,6 +25,12 @@ inline const std::vector<Shape>& rollout_shapes() {
       {"five endpoints",
        {"R1", "A", "B", "C", "D", "E"},
        {{"R1", "A"}, {"R1", "B"}, {"R1", "C"}, {"R1", "D"}, {"R1", "E"}}},
+      {"endpoints of two managers downstream",
+       {"M1", "R1", "R2", "A", "B", "C"},
+       {{"M1", "R1"}, {"M1", "R2"}, {"R1", "A"}, {"R1", "B"}, {"R2", "C"}}},
+      {"endpoints at three levels",
+       {"M1", "M2", "R1", "A", "B", "C"},
+       {{"M1", "M2"}, {"M2", "R1"}, {"R1", "A"}, {"M2", "B"}, {"M1", "C"}}},
   };
   return all;
 }
@@ -44,24 +50,31 @@ class RolloutScenario final : public ConfigurationScenario {
   }
 
  private:
-  static constexpr std::string_view kManager = "R1";
-
   std::vector<std::unique_ptr<Part>> parts_of(const std::string& name) override {
     std::vector<std::unique_ptr<Part>> out = ConfigurationScenario::parts_of(name);
-    if (name != kManager) return out;
+    if (!is_top(name)) return out;
     auto rolling = std::make_unique<Rolling>();
     rolling_ = rolling.get();
     out.push_back(std::move(rolling));
     return out;
   }
-  Server& manager() { return server(std::string(kManager)); }
+  bool makes_up(const std::string& manager) const override { return is_top(manager); }
+  bool is_told_from_upstream(const std::string& manager) const override { return !is_top(manager); }
+  /// Who rolls out.
+  const std::string& top() const { return shape().servers.front(); }
+  Server& manager() { return server(top()); }
+  /// Whose Endpoint object says which sets `endpoint` has.
+  Server& owner_of(const std::string& endpoint) {
+    const std::vector<Pair> all = pairs();
+    return server(std::ranges::find(all, endpoint, &Pair::second)->first);
+  }
   /// Moments of rollouts are those of the manager's wall clock.
   bool may_be_set(const Server&) override { return false; }
 
   // ---- what is rolled out, and what people do with it
 
   void begin_more() override {
-    begin_declaring(true);
+    begin_declaring({top()}, true);
     world().after(4s, nullptr, [this] { roll_turn(); });
   }
 
@@ -105,7 +118,7 @@ class RolloutScenario final : public ConfigurationScenario {
     json::object prefs{{"a", id}};
     json::object set{{"Id", id}, {"Apply", true}, {"Prefs", std::move(prefs)}};
     if (chance_.chance(50)) set["Components"] = json::array{pack("extra", count_)};
-    write_text(std::string(kManager), id, json::serialize(set));
+    write_text(top(), id, json::serialize(set));
     begin(id);
   }
 
@@ -113,7 +126,7 @@ class RolloutScenario final : public ConfigurationScenario {
   void begin(const std::string& id) {
     if (stored_object(manager(), "rollouts", id).empty()) {
       std::vector<std::string> targets;  // those of them that are attached when it begins
-      for (const auto& [above, endpoint] : shape().attached) targets.push_back(endpoint);
+      for (const auto& [above, endpoint] : pairs()) targets.push_back(endpoint);
       const json::object plan{{"Id", id},
                               {"VersionSets", json::array{id}},
                               {"Targets", fmt::format("Id=In({})", fmt::join(targets, ","))},
@@ -134,14 +147,14 @@ class RolloutScenario final : public ConfigurationScenario {
 
   void look_closer(Server& above) override {
     ConfigurationScenario::look_closer(above);
-    if (above.name() != kManager) return;
+    if (is_configured(above.name())) return;
     const uint64_t now = above.store().snapshot()->cursor().seq;
-    if (std::exchange(looked_at_, now) == now) return;
-    for (size_t i = 1; i <= count_; ++i) look_at_rollout(above, name_of(i));
+    if (std::exchange(looked_at_[above.name()], now) == now) return;
+    for (size_t i = 1; i <= count_; ++i) look_at_rollout(name_of(i));
   }
 
-  void look_at_rollout(Server& above, const std::string& id) {
-    const json::object rollout = stored_object(above, "rollouts", id);
+  void look_at_rollout(const std::string& id) {
+    const json::object rollout = stored_object(manager(), "rollouts", id);
     const std::string state = model::text_member(rollout, "State");
     if (rollout.empty() || state == "planned") return;
     std::string& before = states_[id];
@@ -155,23 +168,24 @@ class RolloutScenario final : public ConfigurationScenario {
       if (has_begun && !may_begin)
         truth().fail(fmt::format("{}: a wave began before the one before ended", id));
       may_begin = !model::text_member(wave.as_object(), "Ended").empty();
-      look_at_wave(above, id, model::list_member(wave.as_object(), "Endpoints"), has_begun);
+      look_at_wave(id, model::list_member(wave.as_object(), "Endpoints"), has_begun);
     }
   }
 
-  void look_at_wave(Server& above, const std::string& id, const json::array& endpoints, bool has_begun) {
+  void look_at_wave(const std::string& id, const json::array& endpoints, bool has_begun) {
     int under_way = 0;
     for (const json::value& one : endpoints) {
       const std::string endpoint = model::text_member(one.as_object(), "Endpoint");
       const std::string state = model::text_member(one.as_object(), "State");
       under_way += kUnderWay.contains(state) ? 1 : 0;
-      const auto names = names_of(above, endpoint);
+      const auto names = names_of(owner_of(endpoint), endpoint);
       const bool has_it = names && std::ranges::find(*names, id) != names->end();
       if (has_it && !has_begun) truth().fail(fmt::format("{} has {} before its wave began", endpoint, id));
       if (std::exchange(seen_[{id, endpoint}], state) == state) continue;
       world().tell("{}: {} is {}", id, endpoint, state);
       if (state == "done") check_done(id, endpoint);
-      if (state == "returned" && has_it) truth().fail(fmt::format("{} is returned and has {}", endpoint, id));
+      if (state == "returned" && has_it && is_seen(endpoint))
+        truth().fail(fmt::format("{} is returned and has {}", endpoint, id));
     }
     if (under_way > kConcurrency) truth().fail(fmt::format("{}: {} endpoints at once", id, under_way));
   }
@@ -201,9 +215,13 @@ class RolloutScenario final : public ConfigurationScenario {
     return ConfigurationScenario::what_else_is_missing();
   }
 
+  /// Whether its Endpoint object is known where rollouts run: what is detached, or behind it, is not.
+  bool is_seen(const std::string& endpoint) {
+    return !manager().store().snapshot()->get_all_owners("endpoints", endpoint).empty();
+  }
   bool anything_attached() {
-    return std::ranges::any_of(pairs(),
-                               [&](const Pair& one) { return names_of(manager(), one.second).has_value(); });
+    const std::vector<Pair> all = pairs();
+    return std::ranges::any_of(all, [&](const Pair& one) { return is_seen(one.second); });
   }
 
   static constexpr int kConcurrency = 2;
@@ -213,7 +231,7 @@ class RolloutScenario final : public ConfigurationScenario {
 
   Rolling* rolling_ = nullptr;
   size_t count_ = 0;
-  uint64_t looked_at_ = 0;
+  std::map<std::string, uint64_t> looked_at_;
   std::set<std::string> given_back_;                                 // asked for, and not begun yet
   std::map<std::string, std::string> states_;                        // of rollouts that have begun
   std::map<std::pair<std::string, std::string>, std::string> seen_;  // of endpoints in them

@@ -164,12 +164,7 @@ class Server final : public Listener {
     });
     world_.after(0s, this, [] {});
   }
-  void detach(const std::string& id) {
-    store::Batch batch;
-    batch.changes.emplace_back() = {{"endpoints", std::string(store::kOwn), id}, std::nullopt};
-    batch.principal = "user:ann";
-    store_->commit(std::move(batch), [](const Result<store::Committed>&) {});
-  }
+  void detach(const std::string& id) { remove_own("endpoints", id); }
   /// Changes an own Endpoint object as a client would.
   void change_endpoint(const std::string& id, std::function<void(boost::json::object&)> change) {
     (void)env::launch(*runtime_, [this, id, change = std::move(change)]() -> Task<void> {
@@ -182,6 +177,13 @@ class Server final : public Listener {
     store::Batch batch;
     batch.changes.emplace_back() = {{std::move(type), std::string(store::kOwn), std::move(key)},
                                     std::move(body)};
+    batch.principal = "user:ann";
+    store_->commit(std::move(batch), [](const Result<store::Committed>&) {});
+  }
+  void remove_own(std::string type, std::string key) {
+    store::Batch batch;
+    batch.changes.emplace_back() = {{std::move(type), std::string(store::kOwn), std::move(key)},
+                                    std::nullopt};
     batch.principal = "user:ann";
     store_->commit(std::move(batch), [](const Result<store::Committed>&) {});
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,9 +35,13 @@ class Truth {
       breach_ = fmt::format("{:.4f} s: {}", std::chrono::duration<double>(world_.now()).count(), what);
   }
 
+  /// Of each change of each server, as soon as it is known here.
+  std::function<void(const std::string& server, const store::AppliedChange& change)> also_told;
+
   /// What `server` has committed.
   void take(const std::string& server, const store::Commit& commit) {
     for (const store::AppliedChange& change : commit.changes) {
+      if (also_told) also_told(server, change);
       if (!kTypes.contains(change.id.type)) continue;
       const ObjectKey key{change.id.type, change.id.key};
       world_.tell("{}: commit {} owner={} {}/{} {}", server, commit.cursor.seq,
