@@ -8,7 +8,7 @@ import requests
 
 import namespaces
 from cluster_history import Load
-from harness import PASSWORD, USER, by_stream_only, expect, wait_until
+from harness import PASSWORD, USER, expect, wait_until
 from test_cluster import Cluster, consensus, health
 
 VIRTUAL, OTHER, THIRD = "10.77.0.100", "10.77.0.101", "10.77.0.102"
@@ -229,7 +229,6 @@ def test_the_flags_say_what_an_enrolment_leaves_out(cluster):
     assert health(one, "active") == 200
 
 
-@by_stream_only("members are told in the stream")
 def test_the_address_is_changed_while_the_cluster_runs(cluster, line):
     """By a request to a passive member: nobody starts anew, and a manager above that knows the former address goes on."""
     cluster.make_at_address()
