@@ -126,6 +126,16 @@ TEST_F(ActionsTest, SystemActionsSeeTheGlobalProfile) {
   EXPECT_TRUE(fixture_.providers.runs.back().second.at("Model").is_null());
 }
 
+TEST_F(ActionsTest, SystemActionsSeeNoGlobalProfileThatATenantHides) {
+  fixture_.providers.offers = {offer("a", "", "count", {"from-global"}), offer("a", "", "any")};
+  fixture_.put_raw("tenants", "", "t", R"({"Name":"t","Members":{"profiles":[]},"Users":["bob"]})");
+  fixture_.authenticator.users["bob"] = {{"*", "*", "*"}};
+  EXPECT_THAT(fixture_.call("GET", "/api/v3/system/actions", "", "bob").json().as_array(), SizeIs(1));
+  EXPECT_EQ(fixture_.call("POST", "/api/v3/system/actions/count", "{}", "bob").status, 422);
+  ASSERT_EQ(fixture_.call("POST", "/api/v3/system/actions/any", "{}", "bob").status, 200);
+  EXPECT_EQ(params(), json::parse("{}"));
+}
+
 TEST_F(ActionsTest, ErrorsOfThePluginPassThrough) {
   fixture_.providers.offers = {offer("a", "machines", "go")};
   Error error(ErrorCode::kInternal, "", "things", "k", {"no luck"});

@@ -328,6 +328,26 @@ TEST_F(IdentityTest, AnAnswerThatCannotBeLookedThroughIsNotPassedOn) {
   }
 }
 
+TEST_F(IdentityTest, WhetherThereIsWorkIsToldOfMachinesThatMayBeRead) {
+  put("machines", kKnownMachine, machine("[]"));
+  const auto ask = [this](const char* key) {
+    const Answer answer = bob("POST", "/api/v3/jobs", fmt::format(R"({{"Machine":"{}"}})", key));
+    std::string text = answer.body.empty() ? "" : answer.message();
+    const size_t at = text.find(key);
+    if (at != std::string::npos) text.replace(at, std::string_view(key).size(), "KEY");
+    return fmt::format("{} {}", answer.status, text);
+  };
+  allow({{"*", "*", "*"}});
+  EXPECT_TRUE(ask(kKnownMachine).starts_with("204")) << ask(kKnownMachine);
+  const std::string absent = ask(kHidden);
+  EXPECT_TRUE(absent.starts_with("422")) << absent;
+  allow({{"jobs", "*", "*"}});
+  EXPECT_EQ(ask(kKnownMachine), ask(kHidden)) << "not by who may not read machines";
+  put("tenants", "t1", R"({"Name":"t1","Members":{"machines":[]},"Users":["bob"]})");
+  allow({{"*", "*", "*"}});
+  EXPECT_EQ(ask(kKnownMachine), absent) << "not by a tenant that hides it";
+}
+
 TEST_F(IdentityTest, CountsOfAnotherEndpointAreOfWhatTheTenantShows) {
   put("machines", kKnownMachine, R"({"Name":"seen"})", "A");
   put("machines", kHidden, R"({"Name":"hidden"})", "A");
