@@ -21,7 +21,7 @@ void append(json::array& errors, const std::vector<std::string>& texts) {
 void write_verdict(const Plan& plan, const ApplyState& state, std::string_view planned_for,
                    json::object& endpoint) {
   json::array actions;
-  for (const Action& action : plan.actions) actions.emplace_back(action.element_action());
+  for (const plan::Action& action : plan.actions) actions.emplace_back(action.element_action());
   json::array errors;
   append(errors, plan.problems);
   append(errors, state.errors);
