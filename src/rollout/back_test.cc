@@ -89,6 +89,52 @@ TEST(RolloutStepper, IsReturnedOnlyWhenTheOwnerIsKnown) {
   }
 }
 
+/// An endpoint of a manager that is detached is not gone, and has the new sets still.
+TEST(RolloutStepper, WhatIsNotKnownToBeGoneIsNotReturned) {
+  for (const bool gone : {true, false}) {
+    SCOPED_TRACE(gone);
+    World world(kPlan, {"A"});
+    world.step();
+    world.step();  // put
+    ASSERT_EQ(world.fleet["A"].assigned.sets.front(), "new");
+    Result<Rollout> back = return_rollout(world.rollout, at(world.now), "user:x");
+    ASSERT_TRUE(back);
+    world.rollout = *back;
+    const EndpointFacts before = std::exchange(world.fleet["A"], EndpointFacts{.current = gone});
+    world.settle();
+    EXPECT_EQ(world.state(), gone ? "returned" : "returning");
+    if (gone) continue;
+    world.run();
+    EXPECT_EQ(world.state(), "failed");
+    EXPECT_EQ(world.state_of("A"), EndpointState::kNotReturned);
+    EXPECT_THAT(world.rollout.waves[0].endpoints[0].reason, HasSubstr("not known to be current"));
+    // Attached again and asked for again, it is returned.
+    world.fleet["A"] = before;
+    back = return_rollout(world.rollout, at(world.now), "user:x");
+    ASSERT_TRUE(back);
+    world.rollout = *back;
+    world.settle();
+    EXPECT_EQ(world.state(), "returned");
+    EXPECT_EQ(world.fleet["A"].assigned.sets.front(), "old-A");
+  }
+}
+
+TEST(RolloutStepper, WhoIsLeftIsToldWhenItsManagerIsAway) {
+  World world(kPlan, {"A"});
+  world.rollout.plan.apply = true;
+  world.step();
+  world.step();
+  Result<Rollout> aborted = abort_rollout(world.rollout, at(world.now), "user:x");
+  ASSERT_TRUE(aborted);
+  world.rollout = *aborted;
+  world.fleet["A"] = EndpointFacts{.current = false};
+  world.settle();
+  EXPECT_EQ(world.state(), "aborting");
+  world.run();
+  EXPECT_EQ(world.state(), "aborted");
+  EXPECT_THAT(world.rollout.waves[0].endpoints[0].reason, HasSubstr("could not be set back"));
+}
+
 TEST(RolloutStepper, NothingIsDecidedWhileAChangeIsOnItsWay) {
   World world(kPlan, kFive);
   world.step();

@@ -79,7 +79,9 @@ size_t RolloutStepper::under_way() const {
 }
 
 std::string RolloutStepper::trouble_of(const EndpointFacts& facts) {
-  if (!facts.exists) return "its Endpoint object is gone";
+  if (!facts.exists)
+    return facts.current ? "its Endpoint object is gone"
+                         : "the manager that has it is not known to be current";
   if (!facts.held_up.empty()) return facts.held_up;
   if (!facts.connected) return "it is not connected";
   if (!facts.current) return "what its owner has of it is not known now";

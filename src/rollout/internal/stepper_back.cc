@@ -38,9 +38,15 @@ void RolloutStepper::give_back_endpoint(EndpointProgress& endpoint) {
 
 bool RolloutStepper::reach(EndpointProgress& endpoint, const Assignment& wanted, EndpointState then) {
   const EndpointFacts& facts = facts_of(endpoint);
-  if (!facts.exists) {
+  if (!facts.exists && facts.current) {
     enter(endpoint, EndpointState::kReturned, trouble_of(facts));
     return true;
+  }
+  // Whose manager is detached or away is no endpoint that is gone: it may have the new sets still.
+  if (!facts.exists) {
+    if (passed(*endpoint.since, plan().endpoint_limit))
+      enter(endpoint, EndpointState::kNotReturned, trouble_of(facts));
+    return false;
   }
   if (facts.assigned == wanted && facts.current) {
     if (endpoint.state != then) enter(endpoint, then, endpoint.reason);
@@ -110,12 +116,13 @@ void RolloutStepper::leave() {
 void RolloutStepper::leave_endpoint(EndpointProgress& endpoint) {
   const EndpointFacts& facts = facts_of(endpoint);
   const auto had = rollout_.before.find(endpoint.id);
-  if (!facts.exists || had == rollout_.before.end()) return enter(endpoint, EndpointState::kLeft);
+  if (had == rollout_.before.end() || (!facts.exists && facts.current))
+    return enter(endpoint, EndpointState::kLeft);
   const bool restored = facts.assigned.apply == had->second.apply;
   if (restored && facts.current) return enter(endpoint, EndpointState::kLeft);
   if (passed(*endpoint.since, plan().endpoint_limit))
     return enter(endpoint, EndpointState::kLeft, "its Apply could not be set back: " + reason_of(facts));
-  if (restored) return;  // as far as is known: see reach()
+  if (restored || !facts.exists) return;  // as far as is known: see reach()
   Assignment wanted = facts.assigned;
   wanted.apply = had->second.apply;
   put(endpoint, wanted);
