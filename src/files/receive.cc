@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-
 #include "env/runtime.h"
 #include "files/file_handle.h"
 
@@ -13,34 +11,6 @@ namespace {
 
 /// Large enough that the change of threads costs nothing beside the writing.
 constexpr size_t kBatchSize = size_t{512} << 10;
-/// Of all batches together: beyond it nobody gathers any more, so that those who send slowly hold little
-/// each.
-constexpr size_t kMostGathered = size_t{64} << 20;
-
-std::atomic<size_t> gathered{0};
-
-/// What has come and is not written yet.
-class Gathered {
- public:
-  Gathered() = default;
-  ~Gathered() { drop(); }
-  Gathered(const Gathered&) = delete;
-  Gathered& operator=(const Gathered&) = delete;
-
-  void add(std::string_view piece) {
-    bytes_ += piece;
-    gathered += piece.size();
-  }
-  void drop() {
-    gathered -= bytes_.size();
-    bytes_ = std::string();
-  }
-  bool is_enough() const { return bytes_.size() >= kBatchSize || gathered > kMostGathered; }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  std::string bytes_;
-};
 
 Error too_large(uint64_t most) {
   return Error(ErrorCode::kTooLarge, fmt::format("larger than {} bytes", most));
@@ -61,19 +31,19 @@ env::Task<Result<uint64_t>> receive(OutputFile& output, env::Sha256& hash, net::
                                     uint64_t most) {
   if (body.size().value_or(0) > most) co_return too_large(most);
   uint64_t size = 0;
-  Gathered batch;
+  std::string batch;
   while (true) {
     Result<std::string_view> piece = co_await body.next();
     const bool last = !piece || piece->empty();
     if (!last) {
       size += piece->size();
       if (size > most) co_return too_large(most);
-      batch.add(*piece);
+      batch += *piece;
     }
-    if (last || batch.is_enough()) {
-      Result<void> written = co_await write_batch(output, hash, batch.bytes());
+    if (last || batch.size() >= kBatchSize) {
+      Result<void> written = co_await write_batch(output, hash, batch);
       if (!written) co_return written.error();
-      batch.drop();
+      batch.clear();
     }
     if (!piece) co_return piece.error();
     if (last) co_return size;
