@@ -24,15 +24,26 @@ export const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; " +
   "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html mullion";
 
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Where the ports of this worker begin: each has a hundred, below those that systems hand out to whoever asks. */
+const PORTS = 100;
+const FIRST_PORT = 12_000 + ((process.pid * 8 + Number(process.env['VITEST_POOL_ID'] ?? 0)) % 197) * PORTS;
+let portsGiven = 0;
+
+async function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
+    probe.on('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
+}
+
+/** A port that nobody else takes before its server does. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < PORTS; tries++) {
+    const port = FIRST_PORT + (portsGiven++ % PORTS);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no port from ${FIRST_PORT} on is free`);
 }
 
 export async function until<T>(what: string, condition: () => Promise<T | undefined | false>, timeout = 20_000): Promise<T> {
