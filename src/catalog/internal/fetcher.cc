@@ -200,6 +200,9 @@ env::Task<Result<files::Blobs::Info>> Fetcher::receive(Artifact artifact, std::s
   resumed = answer->status == 206;
   const std::optional<net::ContentRange> piece = piece_of(*answer, have);
   net::BodySource& body = *answer->body;
+  // With a name: GCC 12 destroys what braces make within a co_await twice.
+  files::UploadOptions upload;
+  upload.max_bytes = dependencies_.max_download;
   if (answer->status == 416 || (resumed && !piece)) {
     co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kFilesBucket, part); });
     co_return Error(ErrorCode::kUnreachable, artifact.source + ": the rest of it is not there");
@@ -207,11 +210,10 @@ env::Task<Result<files::Blobs::Info>> Fetcher::receive(Artifact artifact, std::s
   if (!piece) {  // nothing says where it ends, so that it could not be gone on with
     if (have > 0)
       co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kFilesBucket, part); });
-    co_return co_await dependencies_.blobs.put(std::string(kFilesBucket), part, body,
-                                               {.max_bytes = dependencies_.max_download});
+    co_return co_await dependencies_.blobs.put(std::string(kFilesBucket), part, body, upload);
   }
-  Result<files::Blobs::Progress> progress = co_await dependencies_.blobs.append(
-      std::string(kFilesBucket), part, body, *piece, {.max_bytes = dependencies_.max_download});
+  Result<files::Blobs::Progress> progress =
+      co_await dependencies_.blobs.append(std::string(kFilesBucket), part, body, *piece, upload);
   if (!progress) co_return progress.error();
   if (progress->finished) co_return *progress->finished;
   co_return Error(ErrorCode::kUnreachable, artifact.source + ": it ended early");
