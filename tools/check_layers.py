@@ -176,16 +176,23 @@ def writes_past_their_checks():
 
 
 # GCC 12 destroys temporaries of such an await twice when the condition decides about them, and aggregates in its arguments.
-CONDITIONAL_AWAIT = re.compile(r"co_await[^;]*[(,] ?\{\.|(?:&&|\|\||\?|\s:)\s*!?\(?co_await|(?:if|while) \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
+CONDITIONAL_AWAIT = re.compile(r"(?:&&|\|\||\?|\s:)\s*!?\(?co_await|(?:if|while) \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
+
+RAW_TEXT = re.compile(r'R"(\w*)\([^\n]*?\)\1"')
+GIVEN_AGGREGATE = re.compile(r"co_await\b[^;{}\[]*[(,]\s*\{\s*[^\s}]")  # over line ends
 
 
 def conditional_awaits():
     for path in sorted((ROOT / "src").rglob("*")):
         if path.suffix not in (".h", ".cc"):
             continue
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if CONDITIONAL_AWAIT.search(line.split("//")[0]):
-                yield f"{path.relative_to(ROOT)}:{number}: a condition decides about an await, or it is given an aggregate: give a name to the result or to the aggregate"
+        code = "\n".join(line.split("//")[0] for line in RAW_TEXT.sub('""', path.read_text()).splitlines())
+        for number, line in enumerate(code.splitlines(), 1):
+            if CONDITIONAL_AWAIT.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: a condition decides about an await: give a name to the result"
+        for found in GIVEN_AGGREGATE.finditer(code):
+            number = code.count("\n", 0, found.end()) + 1
+            yield f"{path.relative_to(ROOT)}:{number}: an await is given an aggregate: give a name to it"
 
 
 # Until C++23 the pointer or document that a call returns is gone before the loop over what it holds begins.
