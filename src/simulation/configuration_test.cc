@@ -21,19 +21,15 @@ ConfiguredRun configure(uint64_t seed, bool faults = true, bool told = false) {
   return out;
 }
 
-/// A run takes several times as long as one of objects alone.
-constexpr uint64_t kConfiguredSeeds = kSeedsOfPart / 5;
-
 constexpr const char* kAgain = "*.ReplayOfConfiguration";
 
 TEST(SimulatedConfiguration, WithoutFaults) {
   const Quiet quiet;
-  for (uint64_t seed = 1; seed <= configured_shapes().size(); ++seed) {
+  run_without_faults(configured_shapes().size(), kAgain, [](uint64_t seed) {
     const ConfiguredRun run = configure(seed, false);
-    EXPECT_EQ(run.outcome.breach, "") << run.outcome.shape << ", " << how_to_replay(seed, kAgain);
     EXPECT_GT(run.changes, 10U) << run.outcome.shape;
-    EXPECT_EQ(run.outcome.faults, 0U);
-  }
+    return run.outcome;
+  });
 }
 
 TEST(SimulatedConfiguration, TheSameSeedGivesTheSameRun) {
@@ -43,16 +39,14 @@ TEST(SimulatedConfiguration, TheSameSeedGivesTheSameRun) {
 }
 
 TEST(SimulatedConfiguration, ReplayOfConfiguration) {
-  const uint64_t seed = number_from("MULLION_SEED", 0);
-  if (seed == 0) GTEST_SKIP() << "MULLION_SEED names no seed";
-  EXPECT_EQ(configure(seed, true, true).outcome.breach, "");
+  replay([](uint64_t seed) { return configure(seed, true, true).outcome; });
 }
 
 class SimulatedManagers : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(SimulatedManagers, ConfigureAsDeclared) {
   const Quiet quiet;
-  const Seeds seeds = seeds_of_part(GetParam(), kConfiguredSeeds);
+  const Seeds seeds = seeds_of_part(GetParam(), kSeedsOfLongPart);
   size_t changes = 0, faults = 0;
   uint64_t steps = 0;
   Duration healed{0};

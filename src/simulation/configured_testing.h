@@ -15,9 +15,9 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "env/launch.h"
-#include "net/range.h"
 #include "simulation/declared_testing.h"
 #include "simulation/part_testing.h"
+#include "simulation/uploads_testing.h"
 
 namespace mullion::simulation {
 
@@ -152,15 +152,6 @@ class Configured final : public Part {
   static Duration sent_at(const net::Request& request) {
     return Duration(std::stoll(std::string(request.headers.get("X-Simulated-Sent").value_or("0"))));
   }
-  static net::Response answered(int status, std::string body) {
-    net::Response out;
-    out.status = status;
-    out.body = std::move(body);
-    return out;
-  }
-  static net::Response refused(int status, const std::string& why) {
-    return answered(status, json::serialize(json::object{{"Messages", json::array{json::value(why)}}}));
-  }
 
   void put(const std::string& setting, const std::optional<std::string>& value) {
     if (value)
@@ -210,16 +201,11 @@ class Configured final : public Part {
     return refused(404, "Not Found");
   }
   net::Response show_file(const Asked& asked, const std::string& path, const net::Request& request) {
-    net::Response out;
-    if (request.query_value("partial")) {
-      const auto piece = pieces_.find(path);
-      if (piece == pieces_.end()) return refused(404, "No unfinished upload");
-      out.headers.set("Upload-Offset", std::to_string(piece->second.size()));
-      return out;
-    }
+    if (request.query_value("partial")) return uploads_.show(path);
     saw(asked, path);
     const auto sum = now(path);
     if (!sum) return refused(404, "Not Found");
+    net::Response out;
     out.headers.set("X-DRP-SHA256SUM", *sum);
     return out;
   }
@@ -259,29 +245,15 @@ class Configured final : public Part {
   }
 
   net::Response change_file(const Asked& asked, const std::string& path, const net::Request& request,
-                            std::string body) {
+                            const std::string& body) {
     if (request.method == "DELETE") {
-      if (request.query_value("partial")) return answered(pieces_.erase(path) > 0 ? 204 : 404, "");
+      if (request.query_value("partial")) return uploads_.drop(path);
       change(asked, path, std::nullopt);
       return answered(204, "");
     }
-    const auto header = request.headers.get("Content-Range");
-    const auto range = header ? net::parse_content_range(*header) : std::nullopt;
-    if (!range) return refused(400, "the simulation takes files in pieces");
-    std::string& arrived = pieces_[path];
-    if (range->bytes.first == 0) arrived.clear();
-    net::Response out;
-    if (range->bytes.first != arrived.size()) {
-      out.status = 409;
-    } else {
-      arrived += body;
-      out.status = range->last() ? 201 : 202;
-    }
-    out.headers.set("Upload-Offset", std::to_string(arrived.size()));
-    if (out.status != 201) return out;
-    const std::string sum = sum_of(arrived);
-    pieces_.erase(path);
-    change(asked, path, sum);
+    std::optional<std::string> whole;
+    net::Response out = uploads_.take(path, request, body, whole);
+    if (whole) change(asked, path, sum_of(*whole));
     return out;
   }
 
@@ -314,7 +286,7 @@ class Configured final : public Part {
   const Surroundings* here_ = nullptr;
   std::unique_ptr<apply::LeaseKeeper> keeper_;
   Settings settings_{{"prefs/defaultStage", "none"}};
-  std::map<std::string, std::string> pieces_;  // of files that are being uploaded
+  Uploads uploads_;
   std::vector<Held> held_;
   store::Cursor noted_;  // up to here the lease is in held_
 };

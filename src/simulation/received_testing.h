@@ -19,9 +19,6 @@
 
 namespace mullion::simulation {
 
-/// Files by their path ("files/a"), on the disk of a manager.
-using Files = std::map<std::string, std::string>;
-
 class Received final : public Part {
  public:
   explicit Received(TravelledTruth& truth) : truth_(truth) {}
@@ -64,15 +61,6 @@ class Received final : public Part {
     return what == "files" || (method != "GET" && (what == "version_sets" || what == "catalog_items"));
   }
   static std::string asker(const net::Request& request) { return request.id.substr(3); }
-  static net::Response answered(int status, std::string body) {
-    net::Response out;
-    out.status = status;
-    out.body = std::move(body);
-    return out;
-  }
-  static net::Response refused(int status, const std::string& why) {
-    return answered(status, json::serialize(json::object{{"Messages", json::array{json::value(why)}}}));
-  }
   std::optional<std::string> stored(const std::string& type, const std::string& key) const {
     return here_->store.snapshot()->get({type, std::string(store::kOwn), key});
   }
@@ -140,19 +128,18 @@ class Received final : public Part {
     if (path == "files") return list(std::string(request.query_value("path").value_or("")));
     const bool partial = request.query_value("partial").has_value();
     if (request.method == "POST") return take_piece(path, request, body);
-    if (request.method == "DELETE" && partial) return answered(pieces_.erase(path) > 0 ? 204 : 404, "");
+    if (request.method == "DELETE" && partial) return uploads_.drop(path);
     if (request.method == "DELETE") {
       if (files_.erase(path) == 0) return refused(404, "Unable to delete");
       truth_.lost_file(here_->host.name(), path, files_);
       changed_file(path);
       return answered(204, "");
     }
+    if (partial) return uploads_.show(path);
+    const auto found = files_.find(path);
+    if (found == files_.end()) return refused(404, "Not Found");
     net::Response out;
-    const Files& all = partial ? pieces_ : files_;
-    const auto found = all.find(path);
-    if (found == all.end()) return refused(404, "Not Found");
-    if (partial) out.headers.set("Upload-Offset", std::to_string(found->second.size()));
-    if (!partial) out.headers.set("X-DRP-SHA256SUM", sum_of(found->second));
+    out.headers.set("X-DRP-SHA256SUM", sum_of(found->second));
     return out;
   }
 
@@ -167,22 +154,10 @@ class Received final : public Part {
   }
 
   net::Response take_piece(const std::string& path, const net::Request& request, const std::string& body) {
-    const auto header = request.headers.get("Content-Range");
-    const auto range = header ? net::parse_content_range(*header) : std::nullopt;
-    if (!range) return refused(400, "the simulation takes files in pieces");
-    std::string& arrived = pieces_[path];
-    if (range->bytes.first == 0) arrived.clear();
-    net::Response out;
-    if (range->bytes.first != arrived.size()) {
-      out.status = 409;
-    } else {
-      arrived += body;
-      out.status = range->last() ? 201 : 202;
-    }
-    out.headers.set("Upload-Offset", std::to_string(arrived.size()));
-    if (out.status != 201) return out;
-    files_[path] = std::move(arrived);
-    pieces_.erase(path);
+    std::optional<std::string> whole;
+    net::Response out = uploads_.take(path, request, body, whole);
+    if (!whole) return out;
+    files_[path] = std::move(*whole);
     changed_file(path);
     return out;
   }
@@ -191,7 +166,8 @@ class Received final : public Part {
   const Surroundings* here_ = nullptr;
   std::vector<std::function<void()>> listeners_;
   std::vector<std::function<void(const std::string&)>> file_listeners_;
-  Files files_, pieces_;
+  Files files_;  // on the disk
+  Uploads uploads_;
 };
 
 }  // namespace mullion::simulation

@@ -23,19 +23,15 @@ RolledRun roll(uint64_t seed, bool faults = true, bool told = false) {
   return out;
 }
 
-/// A run takes several times as long as one of objects alone.
-constexpr uint64_t kRolledSeeds = kSeedsOfPart / 5;
-
 constexpr const char* kRolledAgain = "*.ReplayOfRollouts";
 
 TEST(SimulatedRollouts, WithoutFaults) {
   const Quiet quiet;
-  for (uint64_t seed = 1; seed <= rollout_shapes().size(); ++seed) {
+  run_without_faults(rollout_shapes().size(), kRolledAgain, [](uint64_t seed) {
     const RolledRun run = roll(seed, false);
-    EXPECT_EQ(run.outcome.breach, "") << run.outcome.shape << ", " << how_to_replay(seed, kRolledAgain);
     EXPECT_GT(run.begun, 0U) << run.outcome.shape;
-    EXPECT_EQ(run.outcome.faults, 0U);
-  }
+    return run.outcome;
+  });
 }
 
 TEST(SimulatedRollouts, TheSameSeedGivesTheSameRun) {
@@ -44,16 +40,14 @@ TEST(SimulatedRollouts, TheSameSeedGivesTheSameRun) {
 }
 
 TEST(SimulatedRollouts, ReplayOfRollouts) {
-  const uint64_t seed = number_from("MULLION_SEED", 0);
-  if (seed == 0) GTEST_SKIP() << "MULLION_SEED names no seed";
-  EXPECT_EQ(roll(seed, true, true).outcome.breach, "");
+  replay([](uint64_t seed) { return roll(seed, true, true).outcome; });
 }
 
 class SimulatedFleets : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(SimulatedFleets, AreRolledOutToInWaves) {
   const Quiet quiet;
-  const Seeds seeds = seeds_of_part(GetParam(), kRolledSeeds);
+  const Seeds seeds = seeds_of_part(GetParam(), kSeedsOfLongPart);
   size_t begun = 0, faults = 0;
   std::map<std::string, size_t> ends;
   run_seeds(seeds, kRolledAgain, [&](uint64_t seed) {

@@ -25,6 +25,8 @@ inline constexpr uint64_t kSeedsOfPart = 10;  // they take several times as long
 #else
 inline constexpr uint64_t kSeedsOfPart = 40;
 #endif
+/// Of suites whose runs take several times as long as one of objects alone.
+inline constexpr uint64_t kSeedsOfLongPart = kSeedsOfPart / 5;
 /// What goes on after so many breaches tells nothing new.
 inline constexpr int kMostBreaches = 5;
 
@@ -58,6 +60,24 @@ void run_seeds(const Seeds& seeds, const std::string& again, Run run) {
     EXPECT_EQ(outcome.breach, "") << outcome.shape << ", " << how_to_replay(seed, again);
     if (!outcome.breach.empty()) ++breaches;
   }
+}
+
+/// `run(seed)` answers the Outcome of a run without faults; one for each of the shapes.
+template <typename Run>
+void run_without_faults(size_t shapes, const std::string& again, Run run) {
+  run_seeds({1, shapes}, again, [&run](uint64_t seed) {
+    auto outcome = run(seed);
+    EXPECT_EQ(outcome.faults, 0U);
+    return outcome;
+  });
+}
+
+/// `run(seed)` answers the Outcome of the run that MULLION_SEED names, which tells of every step.
+template <typename Run>
+void replay(Run run) {
+  const uint64_t seed = number_from("MULLION_SEED", 0);
+  if (seed == 0) GTEST_SKIP() << "MULLION_SEED names no seed";
+  EXPECT_EQ(run(seed).breach, "");
 }
 
 /// Servers that are killed leave tasks behind, which their groups would tell of.
