@@ -79,6 +79,18 @@ const FEW = ['', 'endpoints', 'endpoints/walk-edge', 'machines', 'failures', 'jo
 
 const live = (page: Page) => page.getByRole('button', { name: 'Live updates: live' }).waitFor({ timeout: 40_000 });
 
+/** The server of a page is killed, and the page has said so. */
+async function goAway(server: Server, page: Page): Promise<void> {
+  await live(page);
+  server.kill();
+  await page.getByText(/^Not connected since/).first().waitFor();
+}
+
+async function comeBack(server: Server, page: Page): Promise<void> {
+  await server.launch();
+  await live(page);
+}
+
 export const STATES: Record<string, (thousand: number) => Promise<Scene>> = {
   empty: async () => {
     const server = await Server.start('site-a');
@@ -135,15 +147,8 @@ export const STATES: Record<string, (thousand: number) => Promise<Scene>> = {
       server,
       paths: [...FEW, places['machines/:key']!, places['jobs/:key']!],
       enter: (page) => login(page, server),
-      after: async (page) => {
-        await live(page);
-        server.kill();
-        await page.getByText(/^Not connected since/).first().waitFor();
-      },
-      undo: async (page) => {
-        await server.launch();
-        await live(page);
-      },
+      after: (page) => goAway(server, page),
+      undo: (page) => comeBack(server, page),
       stop: () => server.stop(),
     };
   },
@@ -157,14 +162,9 @@ export const STATES: Record<string, (thousand: number) => Promise<Scene>> = {
       enter: async (page) => {
         if (!(await server.call('GET', 'info').then(() => true, () => false))) await server.launch();
         await login(page, server);
-        await live(page);
-        server.kill();
-        await page.getByText(/^Not connected since/).first().waitFor();
+        await goAway(server, page);
       },
-      undo: async (page) => {
-        await server.launch();
-        await live(page);
-      },
+      undo: (page) => comeBack(server, page),
       stop: () => server.stop(),
     };
   },
