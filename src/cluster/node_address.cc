@@ -86,7 +86,13 @@ void NodeImpl::hold_address() {
 void NodeImpl::take_address() {
   const auto agreed = store::as_result(
       [this]() -> Result<std::optional<AgreedAddress>> { return agreed_address(*store_->snapshot()); });
-  if (!agreed.ok()) return;  // the next start looks again
+  if (!agreed.ok()) {
+    kLog.error(
+        "the cluster's address cannot be read, this member keeps the one that it has until it starts anew: "
+        "{}",
+        agreed.error().text());
+    return;
+  }
   const auto as_agreed = [&agreed](HaState& state) {
     if (!*agreed) return;
     state.virtual_address = (*agreed)->address;

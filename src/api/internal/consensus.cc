@@ -161,8 +161,8 @@ constexpr ChangeableText kChangeable[] = {
     {"VirtInterface", &cluster::AddressChange::interface},
     {"VirtInterfaceScript", &cluster::AddressChange::script},
 };
-constexpr std::string_view kAllChangeable =
-    "ConsensusAddr, VirtAddr, LoadBalanced, VirtInterface, VirtInterfaceScript";
+constexpr std::string_view kAllChangeable[] = {"ConsensusAddr", "VirtAddr", "LoadBalanced", "VirtInterface",
+                                               "VirtInterfaceScript"};
 
 /// One member of the body, which is not as it is now.
 Result<void> note_change(std::string_view name, const json::value& value, StateChange& out) {
@@ -182,7 +182,8 @@ Result<void> note_change(std::string_view name, const json::value& value, StateC
     out.address.*one.field = std::string(value.get_string());
     return {};
   }
-  return refused_change(fmt::format("{}: cannot be changed by a request, {} can", name, kAllChangeable));
+  return refused_change(
+      fmt::format("{}: cannot be changed by a request, {} can", name, fmt::join(kAllChangeable, ", ")));
 }
 
 /// What stays as it is may be told, too.
@@ -193,11 +194,12 @@ Result<StateChange> change_of_state(const json::object& now, const json::object&
     const json::value* kept = now.if_contains(name);
     if (kept == nullptr)
       return refused_change(fmt::format("{}: the state has no such field", std::string_view(name)));
-    changeable = changeable || kAllChangeable.find(name) != std::string_view::npos;
+    changeable =
+        changeable || std::ranges::find(kAllChangeable, std::string_view(name)) != std::end(kAllChangeable);
     if (value == *kept) continue;
     if (Result<void> noted = note_change(name, value, out); !noted) return noted.error();
   }
-  if (!changeable) return refused_change(fmt::format("one of {} is needed", kAllChangeable));
+  if (!changeable) return refused_change(fmt::format("one of {} is needed", fmt::join(kAllChangeable, ", ")));
   return out;
 }
 
