@@ -39,6 +39,23 @@ void NodeImpl::tick_as_due() {
   if (next_tick_ <= now) next_tick_ = now + period;
 }
 
+/// How far those are that this member leads.
+std::map<MemberId, MemberProgress> NodeImpl::progress_of_members(const Member::View& view) {
+  std::map<MemberId, MemberProgress> out;
+  if (view.role != Role::kLeader) {
+    heard_.forget();
+    return out;
+  }
+  const env::SteadyTime now = env::boot_clock().steady();
+  for (const RosterMember& one : own_.roster.members) {
+    MemberProgress progress;
+    if (!member_->member(one.number, progress)) continue;
+    progress.active = heard_.note(one.number, progress.active, now);
+    out[one.number] = progress;
+  }
+  return out;
+}
+
 /// What others are to be told of after something happened.
 void NodeImpl::look() {
   if (!member_) {
@@ -56,12 +73,7 @@ void NodeImpl::look() {
     shown_.member = view;
     shown_.met = member_->met();
     shown_.active = active;
-    shown_.progress.clear();
-    for (const RosterMember& one : own_.roster.members) {
-      MemberProgress progress;
-      if (view.role == Role::kLeader && member_->member(one.number, progress))
-        shown_.progress[one.number] = progress;
-    }
+    shown_.progress = progress_of_members(view);
   }
   if (copy_installed_ && !told_ && view.leader != 0 && view.leader != number_) {
     told_ = true;

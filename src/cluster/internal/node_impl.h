@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "cluster/file_plan.h"
 #include "cluster/internal/call_queue.h"
+#include "cluster/internal/heard_lately.h"
 #include "cluster/internal/log.h"
 #include "cluster/internal/own_members.h"
 #include "cluster/internal/take_over.h"
@@ -162,6 +163,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
 
   // On the cluster thread
   void tick_as_due();
+  std::map<MemberId, MemberProgress> progress_of_members(const Member::View& view) REQUIRES(mutex_);
   void look();
   void show();
 
@@ -252,9 +254,10 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::atomic<bool> copy_installed_{false};  // since the start: its giver waits to hear of it
   bool told_ = false;                        // cluster thread
   env::SteadyTime next_tick_{};              // cluster thread
-  uint64_t seen_applied_ = 0, durable_applied_ = 0;    // chores
-  std::map<MemberId, env::SteadyTime> in_step_since_;  // chores
-  std::string met_written_;                            // chores
+  HeardLately heard_{kTick * CoreOptions{}.election_ticks * options_.pace};  // cluster thread
+  uint64_t seen_applied_ = 0, durable_applied_ = 0;                          // chores
+  std::map<MemberId, env::SteadyTime> in_step_since_;                        // chores
+  std::string met_written_;                                                  // chores
 
   std::unique_ptr<Journal> journal_;
   Mutex votes_mutex_;  // who has a vote stays while the lead is handed over
