@@ -393,6 +393,7 @@ command_bench() {
   /usr/bin/python3 bench/flood_bench.py
   /usr/bin/python3 bench/followers_bench.py
   /usr/bin/python3 bench/failover_bench.py
+  /usr/bin/python3 bench/cluster_bench.py
 }
 
 command_fix() {
