@@ -228,6 +228,24 @@ std::string_view raw_text(ondemand::value value, const char* copy, std::string_v
   return offset + raw.size() <= body.size() ? body.substr(offset, raw.size()) : std::string_view();
 }
 
+/// Whether a name looks the same in JSON: the parser compares names as they are written.
+bool is_written_as_it_is(std::string_view name) {
+  return std::ranges::all_of(
+      name, [](unsigned char c) { return c >= 0x20 && c < 0x7f && std::string_view("\"\\<>&").find(static_cast<char>(c)) == std::string_view::npos; });
+}
+
+bool find_member(ondemand::document& document, std::string_view name, ondemand::value& out) {
+  if (is_written_as_it_is(name)) return document.find_field_unordered(name).get(out) == simdjson::SUCCESS;
+  ondemand::object object;
+  if (document.get_object().get(object) != simdjson::SUCCESS) return false;
+  for (auto field : object) {
+    std::string_view key;
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return false;
+    if (key == name) return field.value().get(out) == simdjson::SUCCESS;
+  }
+  return false;
+}
+
 /// Text of a member that needs no unescaping.
 std::string_view plain_text_member(std::string_view body, std::string_view field) {
   const std::string_view raw = raw_member(body, field);
@@ -427,10 +445,8 @@ std::string_view raw_member(std::string_view body, std::string_view name) {
   const simdjson::padded_string padded(body);
   ondemand::document document;
   ondemand::value value;
-  if (thread_parser().iterate(padded).get(document) != simdjson::SUCCESS ||
-      document.find_field_unordered(name).get(value) != simdjson::SUCCESS) {
+  if (thread_parser().iterate(padded).get(document) != simdjson::SUCCESS || !find_member(document, name, value))
     return {};
-  }
   return raw_text(value, padded.data(), body);
 }
 

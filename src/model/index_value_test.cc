@@ -6,6 +6,7 @@
 
 #include "env/clock.h"
 #include "model/model_testing.h"
+#include "model/object.h"
 
 namespace mullion::model {
 namespace {
@@ -144,6 +145,13 @@ TEST(RawText, IsAPartOfTheBody) {
   EXPECT_EQ(raw_param(kMachine, "n"), "null");
   EXPECT_EQ(raw_param(kMachine, "none"), "");
   EXPECT_EQ(raw_param("{\"Params\":[]}", "x"), "");
+  for (const char* name : {"a&b", "<tag>", "quo\"te", "back\\slash", "z\xc3\xbcrich", "tab\t", "u\xe2\x80\xa8"}) {
+    const boost::json::object object{{"Params", {{"other", 1}, {name, "found"}, {"zzz", 2}}}};
+    std::string text;
+    append_json(text, object);
+    EXPECT_EQ(raw_param(text, name), "\"found\"") << text;
+    EXPECT_EQ(raw_param(text, std::string(name) + "x"), "");
+  }
   const std::string body(kMachine);
   const std::string_view raw = raw_member(body, "Params");
   EXPECT_GE(raw.data(), body.data());

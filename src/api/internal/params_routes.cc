@@ -4,6 +4,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/write_support.h"
 #include "base/text.h"
+#include "model/index_value.h"
 #include "objects/params.h"
 
 namespace mullion::api {
@@ -16,10 +17,14 @@ namespace {
 
 /// Answer of a write to parameters: the Params of the stored object.
 Result<json::object> params_of(const std::string& body) {
-  Result<json::object> object = parse_stored(body);
-  if (!object) return object;
-  const json::object* params = objects::object_member(&*object, "Params");
-  return params == nullptr ? json::object() : *params;
+  const std::string_view params = model::raw_member(body, "Params");
+  return params.starts_with('{') ? parse_stored(params) : json::object();
+}
+
+/// The Params of an object as it is shown, which loses them.
+json::object take_params(json::object& shown) {
+  json::value* params = shown.if_contains("Params");
+  return params != nullptr && params->is_object() ? std::move(params->get_object()) : json::object();
 }
 
 Result<net::Response> params_response(const Call& call, const Written& written) {
@@ -33,8 +38,7 @@ Result<net::Response> params_response(const Call& call, const Written& written) 
 /// An Edit of the Params member alone.
 Edit edit_params(Edit change) {
   return [change = std::move(change)](json::object shown, model::Budget& budget) -> Result<json::value> {
-    const json::object* params = objects::object_member(&shown, "Params");
-    Result<json::value> wanted = change(params == nullptr ? json::object() : *params, budget);
+    Result<json::value> wanted = change(take_params(shown), budget);
     if (!wanted) return wanted;
     if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
     shown["Params"] = std::move(*wanted);
@@ -106,8 +110,8 @@ env::Task<Result<net::Response>> patch_params(Call& call) {
   Result<json::value> patch = parse_body(call);
   if (!patch) co_return patch.error();
   Edit edit = edit_params([operations = std::move(*patch), limits = patch_limits(call)](
-                              const json::object& params, model::Budget& budget) {
-    return model::apply_patch(json::value(params), operations, budget, limits);
+                              json::object params, model::Budget& budget) {
+    return model::apply_patch(json::value(std::move(params)), operations, budget, limits);
   });
   RequestedWrite asked(call);
   Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
@@ -119,10 +123,9 @@ env::Task<Result<net::Response>> set_param(Call& call) {
   Result<json::value> value = parse_body(call);
   if (!value) co_return value.error();
   const std::string name = call.argument("rest");
-  Edit edit = edit_params([name, value = std::move(*value)](const json::object& params, model::Budget&) {
-    json::object changed = params;
-    changed[name] = value;
-    return Result<json::value>(json::value(std::move(changed)));
+  Edit edit = edit_params([name, value = std::move(*value)](json::object params, model::Budget&) {
+    params[name] = value;
+    return Result<json::value>(json::value(std::move(params)));
   });
   RequestedWrite asked(call);
   Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
@@ -138,13 +141,12 @@ env::Task<Result<net::Response>> set_param(Call& call) {
 env::Task<Result<net::Response>> remove_param(Call& call) {
   const std::string name = call.argument("rest");
   auto removed = std::make_shared<json::value>();
-  Edit edit = edit_params([name, removed](const json::object& params, model::Budget&) -> Result<json::value> {
-    json::object changed = params;
-    const json::value* value = changed.if_contains(name);
+  Edit edit = edit_params([name, removed](json::object params, model::Budget&) -> Result<json::value> {
+    json::value* value = params.if_contains(name);
     if (value == nullptr) return Error(ErrorCode::kNotFound, "", "params", name, {"Not Found"});
-    *removed = *value;
-    changed.erase(name);
-    return json::value(std::move(changed));
+    *removed = std::move(*value);
+    params.erase(name);
+    return json::value(std::move(params));
   });
   RequestedWrite asked(call);
   Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
