@@ -19,6 +19,7 @@ constexpr std::string_view kOwnRequestHeaders[] = {
     "Accept-Encoding",
     "X-Request-Id",
     "X-Mullion-On-Behalf-Of",
+    "X-Mullion-Lead",
     "Sec-WebSocket-Protocol",  // may log in here
 };
 /// Beside what is for one hop only: what an owner may not say in the name of this server, whose address the
@@ -139,18 +140,35 @@ net::BodySourcePtr owned_body(std::shared_ptr<Link> link, net::BodySourcePtr bod
   return std::make_unique<OwnedBody>(std::move(link), std::move(body));
 }
 
+namespace {
+
+bool read_number(std::string_view digits, int base, uint64_t& out) {
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
+  return failure == std::errc{} && end == digits.data() + digits.size();
+}
+
+}  // namespace
+
+std::optional<LeadTerm> parse_lead_term(std::string_view text) {
+  const size_t blank = text.find(' ');
+  LeadTerm lead;
+  if (blank == std::string_view::npos || !read_number(text.substr(0, blank), 16, lead.epoch) ||
+      !read_number(text.substr(blank + 1), 10, lead.term)) {
+    return std::nullopt;
+  }
+  return lead;
+}
+
+std::string lead_term_text(const LeadTerm& lead) { return fmt::format("{:x} {}", lead.epoch, lead.term); }
+
 std::optional<CommitMark> parse_commit_mark(std::string_view text) {
   const size_t first = text.find(' ');
   const size_t second = first == std::string_view::npos ? first : text.find(' ', first + 1);
   if (second == std::string_view::npos) return std::nullopt;
   CommitMark mark;
   mark.owner = text.substr(0, first);
-  const auto number = [](std::string_view digits, int base, uint64_t& out) {
-    const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
-    return failure == std::errc{} && end == digits.data() + digits.size();
-  };
-  const bool fine = number(text.substr(first + 1, second - first - 1), 16, mark.cursor.epoch) &&
-                    number(text.substr(second + 1), 10, mark.cursor.seq);
+  const bool fine = read_number(text.substr(first + 1, second - first - 1), 16, mark.cursor.epoch) &&
+                    read_number(text.substr(second + 1), 10, mark.cursor.seq);
   if (!fine) return std::nullopt;
   return mark;
 }

@@ -13,6 +13,18 @@ namespace mullion::manager {
 inline constexpr std::string_view kCommitHeader = "X-Mullion-Commit";
 inline constexpr std::string_view kPendingHeader = "X-Mullion-Pending";
 
+/// Of what a manager asks by itself, when it is a cluster.
+inline constexpr std::string_view kLeadHeader = "X-Mullion-Lead";
+
+/// In which term a member of a cluster serves; terms grow within one epoch of the cluster's database.
+struct LeadTerm {
+  uint64_t epoch = 0, term = 0;
+  bool operator==(const LeadTerm&) const = default;
+};
+/// "EPOCH TERM" of an X-Mullion-Lead header.
+std::optional<LeadTerm> parse_lead_term(std::string_view text);
+std::string lead_term_text(const LeadTerm& lead);
+
 /// Who asks, as the owner shall see it: NAME@HOP, and one @HOP more of each manager that the request came
 /// through, at most auth::kLongestClaim bytes. Pure.
 std::string on_behalf_of(const auth::Principal& principal, std::string_view own_id);

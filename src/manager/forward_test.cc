@@ -197,5 +197,11 @@ TEST(CommitMarks, AreReadWhole) {
     EXPECT_FALSE(parse_commit_mark(wrong)) << wrong;
 }
 
+TEST(LeadTerms, AreReadBack) {
+  EXPECT_EQ(parse_lead_term(lead_term_text({0xabc, 17})), (LeadTerm{0xabc, 17}));
+  for (const char* wrong : {"", "1", " ", "x 1", "1 x", "1 2 3", "1 -2"})
+    EXPECT_FALSE(parse_lead_term(wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace mullion::manager

@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "base/percent.h"
 #include "base/text.h"
+#include "client/api.h"
 #include "client/login.h"
 #include "env/attempt.h"
 #include "env/memory.h"
@@ -270,6 +271,13 @@ class ManagerImpl final : public Manager {
     if (!done) kLog.warn("endpoint object is not updated endpoint={} reason={}", id, done.error().text());
   }
 
+  /// So that the endpoint has heard who serves, before there is anything to be done.
+  Task<void> tell_lead(std::string id) {
+    if (is_foreign(id)) co_return;
+    const Result<net::ClientResponse> told = co_await call(id, client::get_request(client::get_info()));
+    if (!told) kLog.debug("who serves is not told endpoint={} reason={}", id, told.error().text());
+  }
+
   void employ(const std::string& id, const Connection& connection) {
     if (const std::shared_ptr<Session> running = session(id)) {
       running->reconnect_with(connection);
@@ -285,7 +293,10 @@ class ManagerImpl final : public Manager {
                            [told = endpoint_changed_, id] {
                              for (const auto& tell : *told) tell(id);
                            },
-                           [caught_up = caught_up_] { caught_up->notify_all(); },
+                           [this, id] {
+                             caught_up_->notify_all();
+                             if (given_.lead_term) tasks_.spawn("lead", [this, id] { return tell_lead(id); });
+                           },
                            given_.clock,
                            given_.timers,
                            given_.chance,
@@ -740,6 +751,11 @@ Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::Clie
   request.target = std::move(way->target);
   request.headers.set("Authorization", way->access.login->authorization());
   request.headers.set("X-Mullion-On-Behalf-Of", "system@" + given_.identity.id);
+  if (given_.lead_term) {
+    const std::optional<uint64_t> term = given_.lead_term();
+    if (!term) co_return Error(ErrorCode::kUnavailable, "this member does not serve its cluster any more");
+    request.headers.set(kLeadHeader, lead_term_text({given_.store.newest().epoch, *term}));
+  }
   if (!request.timeout) request.timeout = kForwardPatience;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(request));
   if (!answer) co_return answer.error();

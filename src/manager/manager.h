@@ -110,7 +110,10 @@ struct Dependencies {
   std::function<double()> chance;  // in [0, 1): by how much pauses of sessions differ
   Dial dial;                       // how attached endpoints are reached
   MakeFollower make_follower = follow_endpoint;
-  env::Path authorities;  // folder of the files that `manager/ca-file` may name
+  /// The term in which this member of a cluster serves; absent: it does not, and asks nobody for anything.
+  /// Null: there is no cluster.
+  std::function<std::optional<uint64_t>()> lead_term = {};
+  env::Path authorities = {};  // folder of the files that `manager/ca-file` may name
 };
 
 /// Thread-safe. Sessions run while preference `manager` is true and the licence allows it.

@@ -1260,6 +1260,32 @@ TEST_F(ManagerTest, ARequestCarriesOurLoginAndForWhom) {
   EXPECT_EQ(r.last_request().first.get("X-Mullion-On-Behalf-Of"), "system@M");
 }
 
+TEST_F(ManagerTest, WhatItAsksByItselfSaysTheTermInWhichItServes) {
+  Endpoint r(network_, "R");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(r);
+  ASSERT_TRUE(m.get("R", "/api/v3/machines"));
+  EXPECT_FALSE(r.last_request().first.get("X-Mullion-Lead")) << "it is no cluster";
+  m.stop();
+  std::atomic<uint64_t> term{5};  // 0: it does not serve
+  m.lead_term = [&term] { return term == 0 ? std::nullopt : std::optional<uint64_t>(term.load()); };
+  m.start();
+  ASSERT_TRUE(soon([&] { return m.get("R", "/api/v3/machines").ok(); }));
+  const std::optional<LeadTerm> lead =  // of any of its requests: it says so by itself, too
+      parse_lead_term(r.last_request().first.get("X-Mullion-Lead").value_or(""));
+  ASSERT_TRUE(lead);
+  EXPECT_EQ(lead->term, 5u);
+  EXPECT_NE(lead->epoch, 0u);
+  const auto asked = [&r] { return std::ranges::count(r.requests(), "GET /api/v3/machines"); };
+  const auto before = asked();
+  term = 0;
+  const Result<net::ClientResponse> refused = m.get("R", "/api/v3/machines");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(asked(), before) << "nothing leaves";
+  m.stop();  // before what it asks goes
+}
+
 TEST_F(ManagerTest, AnAnswerWaitsForTheReplica) {
   Endpoint a(network_, "A");
   Managing m(network_, "M", time_);

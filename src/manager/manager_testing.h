@@ -484,7 +484,8 @@ class Managing {
                                   .clock = time_,
                                   .timers = time_,
                                   .chance = [this] { return chance.load(); },
-                                  .dial = network_.dial()});
+                                  .dial = network_.dial(),
+                                  .lead_term = lead_term});
     manager_->on_endpoint_change([this](const std::string&) { ++changes_told; });
     if (before_start) before_start();
     manager_->start();
@@ -557,6 +558,7 @@ class Managing {
   Manager& manager() { return *manager_; }
   std::function<void()> before_start;
   std::atomic<bool> licensed{true};
+  std::function<std::optional<uint64_t>()> lead_term;  // counts from the next start() on
   std::atomic<double> chance{1};
   std::atomic<int> changes_told{0};
   /// A request of a client, carried to `owner`. Its body is told of with its size, or without.

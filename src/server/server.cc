@@ -161,6 +161,7 @@ class ServerProcess final : public Server {
   Result<void> start_alone();
   Result<void> start_member();
   Result<void> start_serving();
+  std::function<std::optional<uint64_t>()> lead_term() const;
   void follow_role();
   void follow_certificates();
   void tell_members(const cluster::ClusterView& view);
@@ -525,6 +526,17 @@ cluster::ByHandStart ServerProcess::by_hand_start() const {
   return out;
 }
 
+/// What leaves says in which term: a member that stood still goes on where it was, before it notices
+/// anything.
+std::function<std::optional<uint64_t>()> ServerProcess::lead_term() const {
+  if (!node_) return nullptr;
+  return [this]() -> std::optional<uint64_t> {
+    const cluster::ClusterView view = node_->view();
+    if (!view.active) return std::nullopt;
+    return view.term;
+  };
+}
+
 /// The manager and what works with it ask the API things, once it serves; the API is given all of them. Bulks
 /// alone come after it: they make their requests there.
 void ServerProcess::assemble_api() {
@@ -543,6 +555,7 @@ void ServerProcess::assemble_api() {
       .timers = env::system_timers(),
       .chance = env::random_unit,
       .dial = manager::dial_out(*runtime_),
+      .lead_term = lead_term(),
       .authorities = authorities_folder()});
   blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
   assemble_configurator();

@@ -4,8 +4,8 @@ import itertools
 import pytest
 
 import provider_scripts as scripts
-from harness import expect, wait_until
-from test_cluster import Cluster, consensus
+from harness import by_stream_only, expect, wait_until
+from test_cluster import Cluster, consensus, full_state
 from test_cluster_files import BYTES
 
 SPREAD = True  # no test shares servers with another
@@ -96,3 +96,33 @@ def test_one_member_speaks_with_an_endpoint_and_carries_out_what_is_wanted(clust
         if active.process.poll() is not None:
             active.start()
         cluster.wait_equal()
+
+
+def terms_heard(leaf, identity, epoch, terms):
+    """What the leaf answers to a write that a member of the manager makes by itself, by its term."""
+    step = [{"op": "replace", "path": "/Description", "value": "pushed"}]
+    return [leaf.call("PATCH", "profiles/of-the-leaf", step, headers={
+        "X-Mullion-On-Behalf-Of": f"system@{identity}", "X-Mullion-Lead": f"{epoch} {term}"}).status_code for term in terms]
+
+
+@by_stream_only("servers of another make do not know the header")
+def test_what_a_member_pushes_after_it_was_succeeded_is_refused(cluster, site):
+    """The manager is the cluster. Its successor has asked the leaf for something: whatever of before is still under way is refused."""
+    leaf, = site.start("leaf")
+    leaf.create("profiles", {"Name": "of-the-leaf", "Description": "new"})
+    one = cluster.active()
+    one.become_manager()
+    identity = one.get("info")["ha_id"]
+    expect(200, one.add_endpoint(leaf))
+    one.wait_status(leaf.id, "Connected")
+    before = full_state(one)["Term"]
+    epoch = expect(201, one.call("POST", "profiles", {"Name": "of-the-manager"})).headers["X-Mullion-Commit"].split()[1]
+    wait_until("the leaf has heard it", lambda: terms_heard(leaf, identity, epoch, [before - 1]) == [409])
+    one.pause()
+    successor = cluster.active([server for server in cluster.members.values() if server is not one])
+    after = full_state(successor)["Term"]
+    wait_until("the leaf has heard the successor", lambda: terms_heard(leaf, identity, epoch, [before]) == [409], 60)
+    assert terms_heard(leaf, identity, epoch, [after]) == [200]
+    one.resume()
+    cluster.wait_equal()
+    assert terms_heard(leaf, identity, epoch, [before, after]) == [409, 200]

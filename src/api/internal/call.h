@@ -12,6 +12,7 @@
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/job_log_news.h"
 #include "api/internal/large_work.h"
+#include "api/internal/lead_terms.h"
 #include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
@@ -66,6 +67,7 @@ struct Services : objects::WriteContext {
   JobLogKeeper job_log_keeper;
   JobLogNews job_log_news;
   apply::LeaseKeeper lease;
+  LeadTerms lead_terms;
   IsoQueue isos_to_unpack;
   UxVersion ux_version;
   UxPack ux_pack;

@@ -267,6 +267,17 @@ bool match(Call& call) {
   return match.has_value();
 }
 
+/// What a manager asks by itself counts while nobody has succeeded the member that asks.
+Result<void> check_lead(Call& call) {
+  constexpr std::string_view kItself = "system@";
+  const std::string_view asks = call.principal.on_behalf_of;
+  const auto header = call.request.headers.get(manager::kLeadHeader);
+  if (!header || !asks.starts_with(kItself)) return {};
+  const std::optional<manager::LeadTerm> lead = manager::parse_lead_term(*header);
+  if (!lead) return Error(ErrorCode::kBadRequest, "X-Mullion-Lead is EPOCH TERM");
+  return call.services.lead_terms.hear(asks.substr(kItself.size()), *lead, call.services.clock.steady());
+}
+
 /// `known`: who asks, when that need not be found out.
 env::Task<Result<net::Response>> serve(Call& call, std::optional<auth::Principal> known) {
   if (call.services.store.crowded()) co_return crowded();
@@ -293,6 +304,7 @@ env::Task<Result<net::Response>> serve(Call& call, std::optional<auth::Principal
                       fmt::format("{} is being tried: it serves nobody yet", call.services.facts.version));
     }
   }
+  if (const Result<void> leads = check_lead(call); !leads) co_return leads.error();
   if (!own) co_return co_await forward_prefixed(call);
   if (!found) co_return no_route(call.request);
   co_return co_await run_route(call, made_here);
