@@ -40,7 +40,8 @@ FREE_TRAITS = {"meta_api", "has_params_api", "has_profiles", "has_boot_env", "ha
 OBJECT_WORDS = {"type", "prefix", "documentation", "note", "key", "mixins", "traits", "actions_path", "replicated",
                 "fields", "rules", "indexes", "rights_by", "licence", "creation"}
 FIELD_WORDS = {"name", "kind", "format", "width", "default", "fill_empty", "enum", "required", "read_only",
-               "omit_empty", "nullable", "secret", "note"}
+               "omit_empty", "nullable", "secret", "note",
+               "kept"}  # by whom, although clients may write it as the contract has it: no form offers it
 INDEX_WORDS = {"kind", "path", "unique", "unordered", "regex"}
 RULES = {"name": "kName", "entries": "kEntries", "keys": "kKeys", "reference": "kReference",
          "references": "kReferences", "one_of": "kOneOf", "entries_one_of": "kEntriesOneOf",
@@ -364,7 +365,8 @@ def typescript(schema):
 def interface_field(field, schema):
     """One field as the interface needs it; what is false or empty is left out."""
     shown = {"name": field["name"], "kind": field["kind"]}
-    shown |= {"readOnly": True} if field.get("read_only") else {}
+    shown |= {"readOnly": True} if field.get("read_only") or field.get("kept") else {}
+    shown |= {"kept": field["kept"]} if field.get("kept") else {}
     shown |= {"required": True} if field.get("required") else {}
     shown |= {"secret": True} if field.get("secret") else {}
     enum = schema.enums.get(field.get("enum"))
@@ -408,7 +410,10 @@ export interface FieldInfo {{
   name: string;
   /** "string", "list of string", "map of any", a nested type, ... */
   kind: string;
+  /** no form offers it */
   readOnly?: boolean;
+  /** who keeps it: what clients write is accepted, and replaced or of no use */
+  kept?: string;
   required?: boolean;
   secret?: boolean;
   /** the words it may hold */
@@ -488,7 +493,7 @@ def reference(schema):
                   + (f"; {entry['note']}." if entry.get("note") else "."), ""] + reference_head(entry)
         for field in entry["fields"]:
             notes = [word for word, given in [
-                ("read only", field.get("read_only")), ("left out when empty", field.get("omit_empty")),
+                ("read only", field.get("read_only")), (f"kept {field.get('kept')}", field.get("kept")), ("left out when empty", field.get("omit_empty")),
                 ("secret: never shown", field.get("secret")), ("may be null", field.get("nullable"))] if given]
             if "default" in field:
                 notes.append(f"default `{json.dumps(field['default'])}`"

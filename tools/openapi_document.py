@@ -43,8 +43,10 @@ def json_schema_of_field(field, schema):
         extra["default"] = field["default"]
     if field.get("enum") and isinstance(schema.enums.get(field["enum"]), list):
         extra["enum"] = schema.enums[field["enum"]]
-    if "note" in field:
-        extra["description"] = field["note"]
+    said = [field["note"]] if "note" in field else []
+    said += [f"kept {field['kept']}"] if "kept" in field else []
+    if said:
+        extra["description"] = "; ".join(said)
     if "$ref" in out and extra:
         return {"allOf": [out], **extra}
     return {**out, **extra}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TYPES } from '../api/schema';
-import { conflicts, merged, mustBeGiven, patchOf, same, sections, widgetOf } from './form';
+import { conflicts, merged, mustBeGiven, noteOf, patchOf, same, sections, widgetOf } from './form';
 
 test('a patch tests what it replaces, and goes into structures', () => {
   expect(patchOf({ a: 1, m: { x: 1, y: 2 } }, { a: 2, m: { x: 1, y: 3 }, n: true })).toEqual([
@@ -56,4 +56,14 @@ test('only what the server refuses to make an object without is marked as requir
   expect(marked('jobs')).toEqual(['Machine']);
   expect(marked('params')).toEqual(['Name']);
   expect(marked('endpoints')).toEqual(['Id']);
+});
+
+test('what others keep is in no form, whoever that is, and says so where it is shown', () => {
+  for (const type of Object.values(TYPES)) {
+    const offered = [...sections(type, true), ...sections(type, false).filter(({ title }) => title !== 'Not set by hand')].flatMap(({ fields }) => fields);
+    expect(offered.filter((field) => field.kept ?? field.readOnly), type.prefix).toEqual([]);
+    for (const field of type.fields.filter((known) => known.kept)) expect(noteOf(field), `${type.prefix}.${field.name}`).toMatch(/^kept /);
+  }
+  // an endpoint is made of what people know of it
+  expect(sections(TYPES['endpoints']!, true).flatMap(({ fields }) => fields.map(({ name }) => name))).toEqual(['Id', 'Description', 'Documentation', 'VersionSet', 'VersionSets', 'Apply', 'VersionSetsDisabled', 'SinglePaneDisabled', 'Params', 'Meta']);
 });

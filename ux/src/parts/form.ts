@@ -20,6 +20,9 @@ const INSTEAD_OF_KEY: Record<string, string> = { machines: 'Name', jobs: 'Machin
 /** Whether an object cannot be made without the field; `required` of the schema only says that answers always have it. */
 export const mustBeGiven = (type: TypeInfo, field: FieldInfo): boolean => field.name === (INSTEAD_OF_KEY[type.prefix] ?? type.key);
 
+/** Who keeps a field that no form offers, and what it means. */
+export const noteOf = (field: FieldInfo): string => [...(field.kept ? [`kept ${field.kept}`] : []), ...(field.note ? [field.note] : [])].join('; ');
+
 /** Fields kept by the server: shown beside the form, not in it. */
 export const BOOKKEEPING = new Set(['CreatedAt', 'CreatedBy', 'LastModifiedAt', 'LastModifiedBy', 'Validated', 'Available', 'Errors', 'ReadOnly', 'Endpoint', 'Bundle', 'Partial']);
 
@@ -28,7 +31,7 @@ export interface Section {
   fields: FieldInfo[];
 }
 
-/** Fields in the order of the schema: what one writes first, then structures, then what the server keeps. */
+/** Fields in the order of the schema: what one writes first, then structures, then what others keep. */
 export function sections(type: TypeInfo, isNew: boolean): Section[] {
   const own = type.fields.filter((field) => !BOOKKEEPING.has(field.name) && !field.secret && !(isNew && field.readOnly));
   const simple = own.filter((field) => widgetOf(field) !== 'json' && !field.readOnly);
@@ -39,7 +42,7 @@ export function sections(type: TypeInfo, isNew: boolean): Section[] {
     { title: 'Identity', fields: key },
     { title: 'Settings', fields: simple.filter((field) => !key.includes(field)) },
     { title: 'Structures', fields: structures },
-    { title: 'Kept by the server', fields: kept },
+    { title: 'Not set by hand', fields: kept },
   ].filter((section) => section.fields.length > 0);
 }
 

@@ -159,6 +159,7 @@ export const en = {
     changedByOther: (who: string) => `${who} changed this just now`,
     fromPack: (pack: string) => `From ${pack}; an object of a pack cannot be changed here.`,
     nothingChanged: 'Nothing is changed yet',
+    unmade: 'The server made nothing: there is no work for what you named.',
   },
   outcome: {
     done: 'done',
