@@ -300,6 +300,21 @@ TEST_F(ConsensusRoutes, TheIntroductionAloneCarriesTheToken) {
   }
 }
 
+TEST_F(ConsensusRoutes, WhatAMemberLacksIsToldWhereItIsKnown) {
+  cluster::ClusterView& shown = fixture_.cluster.shown;
+  shown.enrolled = true;
+  shown.nodes.resize(2);
+  shown.nodes[0].log_behind = 120;
+  shown.nodes[0].files_missing = 0;
+  const json::array peers =
+      json::parse(fixture_.call("GET", "/api/v3/system/consensus/peers").body).as_array();
+  ASSERT_EQ(peers.size(), 2U);
+  EXPECT_EQ(peers[0].at("LogBehind"), 120);
+  EXPECT_EQ(peers[0].at("FilesMissing"), 0);
+  EXPECT_FALSE(peers[1].as_object().contains("LogBehind"));
+  EXPECT_FALSE(peers[1].as_object().contains("FilesMissing"));
+}
+
 TEST_F(ConsensusRoutes, WhoIsLeftBehindIsTold) {
   cluster::ClusterView& shown = fixture_.cluster.shown;
   shown.enrolled = shown.by_hand = true;

@@ -49,7 +49,9 @@ struct NodeView {
   bool in_step = false;  // could take over now, losing nothing: as the active member knows
   bool offline = false;
   uint64_t matched = 0;  // up to where it holds the agreed order and all files, as far as this member knows
-  std::string upgrade;   // what it says of an upgrade of the members, see Node::tell_upgrade()
+  std::optional<uint64_t> log_behind;  // entries of the agreed order that it lacks, where this member knows
+  std::optional<uint64_t> files_missing;  // of those that all members are to have, by its own word
+  std::string upgrade;  // what it says of an upgrade of the members, see Node::tell_upgrade()
 };
 
 /// What a member that took over has shown of itself and the others: that they hold the same, all of it, up to

@@ -13,6 +13,9 @@ namespace {
 /// What a group may have; the journal and the lines take no more in one piece.
 constexpr uint64_t kLargestGroup = uint64_t{512} << 20;
 
+/// Entries up to `agreed` that a member does not hold, who holds those up to `held`.
+uint64_t lacking(uint64_t agreed, uint64_t held) { return held < agreed ? agreed - held : 0; }
+
 }  // namespace
 
 std::vector<PeerAddress> addresses(const Roster& roster) {
@@ -155,12 +158,14 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
   const FileStanding files = standing_of(member.number, facts);
   if (said != facts.end() && !said->second.api_url.empty()) out.api_url = said->second.api_url;
   if (said != facts.end()) out.version = said->second.version;
+  if (!files.revision.empty()) out.files_missing = files.missing;
   if (said != facts.end()) out.upgrade = said->second.upgrade;
   if (own) {
     out.upgrade = upgrade_;
     if (!api_.api_url.empty()) out.api_url = api_.api_url;
     out.version = options_.version;
     out.matched = shown.member.applied;
+    out.log_behind = lacking(shown.member.commit, out.matched);
     if (!has_all_files(files)) out.matched = std::min(out.matched, files.index);
     out.passive = !shown.active;
     out.offline = !trouble_.empty();
@@ -170,6 +175,7 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
   const auto progress = shown.progress.find(member.number);
   if (progress != shown.progress.end()) {
     out.matched = progress->second.matched;
+    out.log_behind = lacking(shown.member.commit, out.matched);
     out.offline = !progress->second.active;
   } else {
     out.offline = said == facts.end();

@@ -91,6 +91,10 @@ env::Task<Result<std::string>> fetch_token(Link& link, std::string username, std
   return in_time(timers, log_in(link, std::move(username), std::move(password)));
 }
 
+env::Task<Result<json::object>> ask_info(Link& link, std::string authorization, const env::Timers& timers) {
+  return in_time(timers, get_object(link, client::get_info(), std::move(authorization)));
+}
+
 env::Task<Result<Contact>> make_contact(const Dial& dial, const Connection& connection,
                                         const env::Timers& timers) {
   Result<std::shared_ptr<Link>> link = dial(connection);

@@ -24,6 +24,9 @@ struct Contact {
 /// there); kInvalid (does not answer as a DRP endpoint, or there is no such file of authorities).
 env::Task<Result<Contact>> make_contact(const Dial& dial, const Connection& connection,
                                         const env::Timers& timers);
+/// What an endpoint that let us in says of itself (GET /info), within 10 s. Errors as make_contact().
+env::Task<Result<boost::json::object>> ask_info(Link& link, std::string authorization,
+                                                const env::Timers& timers);
 /// A fresh token for a user who logs in with a password, within 10 s. Errors as make_contact().
 env::Task<Result<std::string>> fetch_token(Link& link, std::string username, std::string password,
                                            const env::Timers& timers);

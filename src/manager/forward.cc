@@ -23,10 +23,14 @@ constexpr std::string_view kOwnRequestHeaders[] = {
     "Sec-WebSocket-Protocol",  // may log in here
 };
 /// Beside what is for one hop only: what an owner may not say in the name of this server, whose address the
-/// browser sees.
-constexpr std::string_view kOwnAnswerHeaders[] = {"X-Request-Id",           "Set-Cookie",
-                                                  "Clear-Site-Data",        "Content-Security-Policy",
-                                                  "Service-Worker-Allowed", "Strict-Transport-Security",
+/// browser sees and whose clock the client compares with its own.
+constexpr std::string_view kOwnAnswerHeaders[] = {"X-Request-Id",
+                                                  "Date",
+                                                  "Set-Cookie",
+                                                  "Clear-Site-Data",
+                                                  "Content-Security-Policy",
+                                                  "Service-Worker-Allowed",
+                                                  "Strict-Transport-Security",
                                                   "X-Content-Type-Options"};
 
 template <size_t Count>

@@ -181,6 +181,7 @@ TEST(AnsweredHeaders, LeaveOutThoseOfThatConnection) {
   headers.add("ETag", "e");
   headers.add("X-Mullion-Commit", "A 1 2");
   headers.add("Set-Cookie", "a=b");
+  headers.add("Date", "Wed, 02 Dec 2026 12:00:00 GMT");
   headers.add("content-security-policy", "script-src *");
   headers.add("X-Mullion-Unreachable", "C;ran=no");
   const std::vector<std::pair<std::string, std::string>> wanted{

@@ -565,7 +565,10 @@ std::vector<OwnerConnection> ManagerImpl::connections(const std::vector<std::str
     one.stand_by = route->second.stand_by;
     const std::shared_ptr<Session> next = session(route->second.next_hop);
     if (!next) continue;
-    if (route->second.next_hop == owner) one.lag = next->counters().lag;
+    if (route->second.next_hop == owner) {
+      one.lag = next->counters().lag;
+      one.clock_ahead = next->clock_ahead();
+    }
     const Latency forwards = next->forwards().read();
     one.forwards = forwards.count;
     one.forward_seconds =

@@ -6,6 +6,7 @@
 
 #include "manager/manager_testing.h"
 #include "manager/unreachable.h"
+#include "net/range.h"
 
 namespace mullion::manager {
 namespace {
@@ -98,6 +99,22 @@ TEST_F(ManagerTest, BehindByCommitsIsNotCurrent) {
   a.commit("A", "two");
   EXPECT_TRUE(soon([&] { return m.is_fresh("A"); }));
   EXPECT_TRUE(m.has("A", "two"));
+}
+
+TEST_F(ManagerTest, WhatClocksAreApartIsToldAndComparedAgain) {
+  Endpoint a(network_, "A");
+  std::atomic<int> ahead{90};
+  a.date = [&] { return net::format_http_date(time_.wall() + std::chrono::seconds(ahead)); };
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(a);
+  const auto told = [&] {
+    const std::vector<OwnerConnection> known = m.manager().connections({"A"});
+    return known.empty() ? std::nullopt : known.front().clock_ahead;
+  };
+  ASSERT_TRUE(told());
+  EXPECT_NEAR(*told(), 90, 1);
+  ahead = 0;
+  EXPECT_TRUE(soon([&] { return told() == 0; })) << "nobody asks A for anything, and its clock was set";
 }
 
 TEST_F(ManagerTest, CatchingUpAfterACutIsNotCurrent) {

@@ -283,6 +283,8 @@ class Endpoint {
   std::atomic<int> contact_status{200}, stream_status{200};
   std::atomic<bool> loses_answers{false}, refuses_work{false}, hangs{false}, holds_stream{false},
       offers_stream{true};
+  /// `Date` of its answers; "": none. To be set while nobody asks.
+  std::function<std::string()> date = [] { return std::string(); };
   /// Sees every request before it is answered. To be set while nobody asks.
   std::function<void(const net::Request&)> on_request;
   std::function<env::Task<void>(std::shared_ptr<net::WebSocket>, store::Cursor)> stream_of_its_own;
@@ -298,6 +300,7 @@ class Endpoint {
   env::Task<net::Response> answer(net::Request& request) {
     net::Response response;
     if (on_request) on_request(request);
+    if (const std::string told = date(); !told.empty()) response.headers.add("Date", told);
     if (request.path.ends_with("/token")) {
       ++logins;
       response.status = contact_status;

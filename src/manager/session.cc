@@ -22,6 +22,7 @@ constexpr int kLongestPauseExponent = 10;
 constexpr auto kDescribeAgain = std::chrono::seconds(5);
 constexpr auto kSteadyConversation = std::chrono::seconds(10);
 constexpr auto kTokenAge = std::chrono::hours(4);  // half of its life
+constexpr auto kCompareClocksEvery = std::chrono::minutes(1);
 
 env::Duration pause_after(int failures, double chance) {
   const auto longest =
@@ -116,7 +117,8 @@ env::Task<Error> Session::converse() {
     if (const std::vector<std::string> others = other_ways(connection_); way_ != 0 && way_ <= others.size())
       connection.url = others[way_ - 1];
   }
-  Result<Contact> contact = co_await make_contact(options_.dial, connection, options_.timers);
+  Result<Contact> contact =
+      co_await make_contact(compared(options_.dial, clocks_, options_.clock), connection, options_.timers);
   if (!contact) {
     try_another_way(contact.error());
     co_return with_remedy(contact.error(), id_);
@@ -136,6 +138,10 @@ env::Task<Error> Session::converse() {
   }
   options_.tasks.spawn("token of endpoint",
                        [self = shared_from_this(), access] { return self->keep_token(access); });
+  // One that is followed by its public API answers all the time.
+  if (follower->followed_by() == FollowedBy::kStream)
+    options_.tasks.spawn("clock of endpoint",
+                         [self = shared_from_this(), access] { return self->compare_clocks(access); });
   co_return co_await follower->run();
 }
 
@@ -300,14 +306,26 @@ void Session::subscribe(std::vector<std::string> owners) {
 env::Task<void> Session::keep_token(Access access) {
   while (true) {
     const uint64_t seen = wake_.version();
-    {
-      Lock lock(mutex_);
-      if (stopping_ || !access_ || access_->link != access.link) co_return;
-    }
+    if (!uses(access)) co_return;
     const bool woken_up = co_await options_.timers.wait(wake_, seen, kTokenAge);
     if (woken_up) continue;
     co_await access.login->renew(access.login->authorization());
   }
+}
+
+env::Task<void> Session::compare_clocks(Access access) {
+  while (true) {
+    const uint64_t seen = wake_.version();
+    if (!uses(access)) co_return;
+    const bool woken_up = co_await options_.timers.wait(wake_, seen, kCompareClocksEvery);
+    if (woken_up || !uses(access)) continue;
+    (void)co_await ask_info(*access.link, access.login->authorization(), options_.timers);
+  }
+}
+
+bool Session::uses(const Access& access) const {
+  const Lock lock(mutex_);
+  return !stopping_ && access_ && access_->link == access.link;
 }
 
 env::Task<Result<std::string>> Session::new_token(std::shared_ptr<Link> link, Connection connection) {

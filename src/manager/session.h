@@ -11,6 +11,7 @@
 #include "base/latency.h"
 #include "base/mutex.h"
 #include "client/login.h"
+#include "manager/clock_apart.h"
 #include "manager/contact.h"
 #include "manager/follower.h"
 #include "manager/routes.h"
@@ -86,6 +87,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const replication::SinkCounters& counters() const { return counters_; }
   uint64_t connects() const { return connects_; }
   LatencyHistogram& forwards() { return forwards_; }
+  /// Seconds that its clock is ahead of ours; absent before it told.
+  std::optional<double> clock_ahead() const { return clocks_->seconds(); }
 
  private:
   env::Task<Error> converse();
@@ -93,6 +96,9 @@ class Session : public std::enable_shared_from_this<Session> {
   /// A login that was refused ends the stream as well, which was opened with it.
   env::Task<Result<std::string>> new_token(std::shared_ptr<Link> link, Connection connection);
   env::Task<void> keep_token(Access access);
+  /// While nobody else asks the endpoint for anything.
+  env::Task<void> compare_clocks(Access access);
+  bool uses(const Access& access) const;
   void give_up_login(const std::shared_ptr<Link>& link);
   env::Task<void> describe();
   env::Task<void> remember();
@@ -115,6 +121,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::string id_;
   replication::SinkCounters counters_;
   LatencyHistogram forwards_;
+  const std::shared_ptr<ClockApart> clocks_ = std::make_shared<ClockApart>();
   std::atomic<uint64_t> connects_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ended_{false};

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "net/net_testing.h"
+#include "net/range.h"
 
 namespace mullion::net {
 namespace {
@@ -23,6 +24,17 @@ TEST(Server, AnswersOverPlainAndTls) {
     EXPECT_EQ(hello->headers.get("content-length"), "5");
     EXPECT_EQ(fixture.get("/who")->body.find("|127.0.0.1|loop|" + std::string(tls ? "tls" : "plain")), 16u);
   }
+}
+
+TEST(Server, AnswersAreDatedByItsClock) {
+  Fixture fixture;
+  const env::WallTime before = std::chrono::floor<std::chrono::seconds>(env::system_clock().wall());
+  const Result<TextResponse> hello = fixture.get("/");
+  ASSERT_EQ(hello->headers.get_all("Date").size(), 1U);
+  env::WallTime told;
+  ASSERT_TRUE(parse_http_date(*hello->headers.get("Date"), told)) << *hello->headers.get("Date");
+  EXPECT_GE(told, before);
+  EXPECT_LE(told, env::system_clock().wall());
 }
 
 TEST(Server, KeepsAConnectionAlive) {

@@ -173,11 +173,16 @@ def test_three_commands_make_a_cluster_of_three(site, tmp_path):
         assert info["ha_status"] == ("Up" if server is one else "In-Sync")
         peers = consensus(server, "peers")
         assert [peer["Passive"] for peer in peers] == [False, True, True]
+        # How far the others are knows who leads; of itself each knows it.
+        assert ["LogBehind" in peer for peer in peers] == [server is one or peer["ConsensusID"] == consensus(server, "id")
+                                                           for peer in peers]
         assert {peer["ConsensusID"] for peer in peers} == {consensus(member, "id") for member in (one, two, three)}
         assert server.get("profiles/from-before")["Name"] == "from-before"
         for text in (json.dumps(info), json.dumps(consensus(server, "state")), json.dumps(consensus(server, "fullstate"))):
             assert re.search(r'"Token": "[^"]', text) is None
         assert (server.root / "ha-state.json").exists()
+    wait_until("nobody lacks anything", lambda: [(peer.get("LogBehind"), peer.get("FilesMissing"))
+                                                 for peer in consensus(one, "peers")] == [(0, 0)] * 3)
     assert health(one, "active") == 200 and health(two, "active") == 503
     assert all(health(server, "ready") == 200 for server in (one, two, three))
     assert one.call("POST", "system/consensus/failOverSafe?waitFor=2s").text.strip() == "true"

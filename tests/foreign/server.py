@@ -13,6 +13,7 @@ import base64
 import collections
 import contextlib
 import dataclasses
+import email.utils
 import http.client
 import json
 import pathlib
@@ -562,6 +563,7 @@ class ForeignServer:
     def _send(self, connection, request, answer):
         """Sends the answer, or what the faults make of it."""
         faults = self.faults
+        answer.headers = {**answer.headers, "Date": email.utils.formatdate(self._clock(), usegmt=True)}
         if request.method == "HEAD":
             if answer.kind != "application/octet-stream":
                 answer.data = b""

@@ -21,7 +21,7 @@ OURS = {"endpoints": {"VersionSetsDisabled", "SinglePaneDisabled", "ActionErrorC
                       "ConnectionReason", "ConnectionSince"},
         "machines": {"JobState", "JobExitState"},  # of v4.17, as the next two
         "subnets": {"AllocateStart", "AllocateEnd"}, "reservations": {"Allocated", "Machine", "Parameter"},
-        "Error": {"Field"}, "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"},
+        "NodeInfo": {"LogBehind", "FilesMissing"}, "Error": {"Field"}, "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"},
         "Info": {"dns_enabled", "dns_port", "ha_consensus_id", "uuid",  # clients of v4.17 require these
                  "certificate_fingerprint"}}
 # Indexes of ours: docs/lists.md.

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Servers of another make for tests of the web interface: machines whose jobs ran tasks, some of which failed.
 
-usage: foreign_fleet.py SPEC, where SPEC is JSON: [{"id": "C", "failed": 40, "finished": 80, "seed": 1}, ...]
+usage: foreign_fleet.py SPEC, where SPEC is JSON: [{"id": "C", "failed": 40, "finished": 80, "seed": 1, "clock": 80}, ...];
+`clock`: seconds that the server's clock is ahead
 
 Only agents of such servers run tasks, so what failed where is planted there, as agents would have left it. Prints one
 line of JSON, {"ID": "URL", ...}, and runs until its input ends.
@@ -71,6 +72,7 @@ def main():
     servers = []
     for spec in json.loads(sys.argv[1]):
         server = ForeignServer(spec["id"], version=spec.get("version", "4.8"), seed=spec.get("seed", 1))
+        server.faults.clock_offset = spec.get("clock", 0)
         plant(server, spec)
         servers.append(server.start())
     print(json.dumps({server.id: server.url for server in servers}), flush=True)

@@ -322,7 +322,7 @@ export class ForeignFleet {
     readonly urls: Record<string, string>,
   ) {}
 
-  static async start(spec: readonly { id: string; failed: number; finished: number; seed?: number }[]): Promise<ForeignFleet> {
+  static async start(spec: readonly { id: string; failed: number; finished: number; seed?: number; clock?: number }[]): Promise<ForeignFleet> {
     const child = spawn('/usr/bin/python3', [join(UX, 'tests', 'foreign_fleet.py'), JSON.stringify(spec)], { stdio: ['pipe', 'pipe', 'inherit'] });
     const line = await new Promise<string>((resolve, reject) => {
       let text = '';

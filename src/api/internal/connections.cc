@@ -34,6 +34,7 @@ json::object shown_connection(const manager::OwnerConnection& connection) {
   out["Hops"] = hop_names(connection.hops);
   out["StandBy"] = hop_names(connection.stand_by);
   if (connection.lag) out["Lag"] = *connection.lag;
+  if (connection.clock_ahead) out["ClockAhead"] = *connection.clock_ahead;
   out["Forwards"] = connection.forwards;
   out["ForwardSeconds"] = connection.forward_seconds;
   return out;

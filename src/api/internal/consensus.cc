@@ -292,15 +292,18 @@ std::vector<std::string> cluster_errors(const cluster::ClusterView& cluster) {
 }
 
 json::object node_json(const cluster::NodeView& node) {
-  return {{"ConsensusID", node.id},
-          {"VirtInterface", ""},
-          {"VirtInterfaceScript", ""},
-          {"ConsensusAddr", node.address},
-          {"ApiUrl", node.api_url},
-          {"Passive", node.passive},
-          {"Observer", node.observer},
-          {"Offline", node.offline},
-          {"LastArtifactCommitHandled", node.matched}};
+  json::object out{{"ConsensusID", node.id},
+                   {"VirtInterface", ""},
+                   {"VirtInterfaceScript", ""},
+                   {"ConsensusAddr", node.address},
+                   {"ApiUrl", node.api_url},
+                   {"Passive", node.passive},
+                   {"Observer", node.observer},
+                   {"Offline", node.offline},
+                   {"LastArtifactCommitHandled", node.matched}};
+  if (node.log_behind) out["LogBehind"] = *node.log_behind;
+  if (node.files_missing) out["FilesMissing"] = *node.files_missing;
+  return out;
 }
 
 json::object cluster_state(const cluster::ClusterView& cluster) {

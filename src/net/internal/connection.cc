@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "env/random.h"
 #include "net/internal/log.h"
+#include "net/range.h"
 
 namespace mullion::net::internal {
 namespace {
@@ -116,6 +117,18 @@ bool is_framing_header(std::string_view name) {
   return equal_ignoring_case(name, "Connection") || equal_ignoring_case(name, "Transfer-Encoding") ||
          equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Upgrade") ||
          equal_ignoring_case(name, "Sec-WebSocket-Accept") || equal_ignoring_case(name, "Keep-Alive");
+}
+
+/// RFC 9110, section 6.6.1. Many answers are given in one second.
+const std::string& date_now() {
+  static thread_local std::chrono::sys_seconds second{};
+  static thread_local std::string text;
+  const auto now = std::chrono::floor<std::chrono::seconds>(env::system_clock().wall());
+  if (text.empty() || now != second) {
+    second = now;
+    text = format_http_date(env::WallTime(now));
+  }
+  return text;
 }
 
 /// A line break inside a header would let its author add headers or whole answers.
@@ -436,7 +449,8 @@ Task<Result<Response>> Connection::call_handler(Request& request) {
 
 void Connection::begin_head(int status, const Headers& headers) {
   head_.clear();
-  fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\nDate: {}\r\n", status, reason_phrase(status),
+                 date_now());
   for (const auto& [name, value] : headers.items()) {
     if (is_framing_header(name)) continue;
     append_header_text(head_, name);

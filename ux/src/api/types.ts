@@ -505,6 +505,10 @@ export interface NodeInfo {
   Observer: boolean;
   Offline: boolean;
   LastArtifactCommitHandled: number;
+  /** entries of the agreed order that it lacks; absent where the member that answers does not know */
+  LogBehind?: number;
+  /** files that all members are to have and it lacks, by its own word; absent before it gave one */
+  FilesMissing?: number;
 }
 
 export interface ObjectHistory {
@@ -552,6 +556,8 @@ export interface OwnerConnection {
   StandBy: string[];
   /** commits not yet received; only where it is attached here */
   Lag?: number;
+  /** seconds that its clock is ahead of this server's, negative when it is behind, by the date of its last answer; 0: within a second; only where it is attached here and has told */
+  ClockAhead?: number;
   /** requests through the next hop since this server began */
   Forwards: number;
   /** how long they took on average */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { agesWith, ageText, arrange, causesOf, changedCertificate, complianceOf, endpointOf, fingerprintGroups, flatten, pruned, routeOf, shownCertificate, spelledFingerprint, stateOf, tally, treeRows, type Connection, type Endpoint } from './endpoint';
+import { agesWith, ageText, arrange, causesOf, changedCertificate, clockText, complianceOf, endpointOf, fingerprintGroups, flatten, pruned, routeOf, shownCertificate, spelledFingerprint, stateOf, tally, treeRows, type Connection, type Endpoint } from './endpoint';
 
 const A64 = 'a'.repeat(64);
 const B64 = 'b'.repeat(64);
@@ -121,4 +121,15 @@ test('ages are kept for a while, of those that are in touch and there', () => {
   expect([...ages]).toEqual([['A', [0.2, 0.3]]]);
   for (let at = 0; at < 50; at++) ages = agesWith(ages, [way('A', at)]);
   expect([ages.get('A')!.length, ages.get('A')!.at(-1)]).toEqual([20, 49]);
+});
+
+test.each([
+  [undefined, true, ''],
+  [0, true, ''],
+  [-1, true, ''],
+  [1.6, true, '2 s ahead'],
+  [-80.2, true, '80 s behind'],
+  [80.2, false, ''],
+] as const)('a clock %s s ahead, in touch: %s', (ahead, inTouch, words) => {
+  expect(clockText({ Endpoint: 'A', InTouch: inTouch, Reason: '', NextHop: 'A', Hops: [], StandBy: [], ...(ahead === undefined ? {} : { ClockAhead: ahead }) })).toBe(words);
 });

@@ -2,6 +2,7 @@
  * What the facts about an endpoint mean, in words: one set of functions for every page, so that no two pages disagree.
  * An endpoint's object says how its own manager reaches it. What is above that manager decides whether this is still known.
  */
+import { duration } from '../text/en';
 import type { StateKind } from './state';
 
 export interface Endpoint {
@@ -303,6 +304,8 @@ export interface Connection {
   Hops: string[] | null;
   StandBy: string[] | null;
   Lag?: number;
+  /** seconds; absent where it is not attached here */
+  ClockAhead?: number;
   ForwardSeconds?: number;
 }
 
@@ -311,6 +314,16 @@ export function ageText(way: Connection | undefined): string {
   if (way?.Age === undefined || !way.InTouch) return '';
   const age = `${way.Age.toFixed(1)} s${way.Lag ? `, ${way.Lag} commits behind` : ''}`;
   return way.AgeUntoldBy ? `at least ${age}: ${way.AgeUntoldBy} does not tell how old its own copy is` : age;
+}
+
+/** Clocks that are a second apart may be so by the dates of answers alone. */
+const CLOCKS_APART = 1;
+
+/** How far the clock of an endpoint that is in touch is from this server's, in words; empty where they agree or nobody knows. */
+export function clockText(way: Connection | undefined): string {
+  const ahead = way?.InTouch ? (way.ClockAhead ?? 0) : 0;
+  if (Math.abs(ahead) <= CLOCKS_APART) return '';
+  return `${duration(Math.abs(ahead))} ${ahead > 0 ? 'ahead' : 'behind'}`;
 }
 
 /** ages of an endpoint that are kept: some minutes */

@@ -27,6 +27,12 @@ export function duration(seconds: number): string {
   return `${Math.round(seconds / 86400)} d`;
 }
 
+/** A short length of time: `0.7 ms`, `12 ms`, `1.2 s`. */
+export function milliseconds(seconds: number): string {
+  const ms = seconds * 1000;
+  return ms >= 1000 ? `${seconds.toFixed(1)} s` : ms >= 10 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
+}
+
 /** `4s ago`, of a time that the server gave, by the server's clock. */
 export function ago(seconds: number): string {
   if (seconds < 60) return relative.format(-Math.round(seconds), 'second');

@@ -80,6 +80,9 @@ test('the lead is handed over by keyboard, and the page tells who serves then', 
   const peers = await fact<Member[]>(members[0]!, 'peers');
   const heir = peers.find((member) => member.ApiUrl.endsWith(`:${members[1]!.port}`))!;
   await row(page, heir.ConsensusID).waitFor();
+  // How far each is: log, files, and the disk of a majority.
+  await row(page, heir.ConsensusID).getByText('all here').nth(1).waitFor();
+  await page.getByText(/^The newest commit was durable at a majority after [\d.]+ (ms|s)\.$/).waitFor();
   expect(await faultsFor(page)).toEqual([]);
   // The one that serves has no such button: it would give the lead to itself.
   expect(await page.getByRole('button', { name: /^Hand over to/ }).count()).toBe(2);

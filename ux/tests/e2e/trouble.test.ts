@@ -2,13 +2,14 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { axe, ForeignFleet, login, openTab, picture, Server, startBrowser, until } from '../harness';
+import { go } from '../walk';
 
 let manager: Server;
 let fleet: ForeignFleet;
 let browser: Browser;
 
 beforeAll(async () => {
-  [manager, fleet, browser] = await Promise.all([Server.start('M1'), ForeignFleet.start([{ id: 'C', failed: 60, finished: 120, seed: 1 }, { id: 'D', failed: 24, finished: 140, seed: 2 }]), startBrowser()]);
+  [manager, fleet, browser] = await Promise.all([Server.start('M1'), ForeignFleet.start([{ id: 'C', failed: 60, finished: 120, seed: 1 }, { id: 'D', failed: 24, finished: 140, seed: 2, clock: 80 }]), startBrowser()]);
   await fleet.attach(manager);
   await until('all jobs are here', async () => ((await manager.call('GET', 'jobs?Endpoint=In(C,D)&limit=1')).headers['x-drp-list-filter-count'] as string) === '344');
 });
@@ -61,6 +62,19 @@ test('the list of jobs names machines; a site of another make is asked itself', 
   await page.getByRole('button', { name: 'Ask sites now' }).press('Enter');
   await page.getByRole('status').filter({ hasText: '1 site answered, with what is shown here.' }).waitFor();
   await page.getByRole('row', { name: /^C equal at .* 10 10 60 s old$/ }).waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('the clock of a site that is wrong is said to be, and by how much', async () => {
+  const { page, context, faults } = await openTab(browser, manager);
+  await login(page, manager, 'endpoints');
+  await page.getByRole('row', { name: /^D / }).getByText(/^clock (79|80|81) s ahead$/).waitFor();
+  expect(await page.getByRole('row', { name: /^C / }).getByText(/^clock/).count()).toBe(0);
+  expect(await axe(page)).toEqual([]);
+  await go(page, 'endpoints/D');
+  await page.getByText(/^(79|80|81) s ahead of this server’s$/).waitFor();
+  expect(await axe(page)).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
 });

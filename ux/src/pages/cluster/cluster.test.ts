@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { handOverTarget, handOverWhy, majorityText, removalWhy, rolesOf, upgradeWhy, type NodeInfo, type Upgrade } from './cluster';
+import { behindText, filesText, handOverTarget, handOverWhy, majorityText, removalWhy, rolesOf, upgradeWhy, type NodeInfo, type Upgrade } from './cluster';
 
 const node = (ConsensusID: string, more: NodeInfo = {}): NodeInfo => ({ ConsensusID, ...more });
 const three = [node('a'), node('b'), node('c')];
@@ -64,3 +64,15 @@ test.each([
   ['an observer', [...away, node('o', { Observer: true })], idle, true, 3, ''],
   ['unsafe', three, idle, false, undefined, 'No other member has everything yet: wait until it may fail over safely'],
 ])('bringing to another version: %s', (_, nodes, upgrade, safe, at, why) => expect(upgradeWhy(nodes, upgrade, safe, at === undefined ? undefined : nodes[at])).toBe(why));
+
+test.each([
+  [{ LogBehind: 0, LastArtifactCommitHandled: 90 }, 'all here'],
+  [{ LogBehind: 1200 }, '1,200 behind'],
+  // of another make
+  [{ LastArtifactCommitHandled: 90 }, '10 behind'],
+  [{ LastArtifactCommitHandled: 100 }, 'all here'],
+  // a member that does not lead is told of no other
+  [{ LastArtifactCommitHandled: 0 }, 'not known here'],
+] as const)('the log of %j is %s', (more, words) => expect(behindText(node('a', more), 100)).toBe(words));
+
+test.each([[undefined, ''], [0, 'all here'], [2, '2 missing']] as const)('%s files missing: %s', (missing, words) => expect(filesText(node('a', missing === undefined ? {} : { FilesMissing: missing }))).toBe(words));

@@ -1,5 +1,6 @@
 /** Members of a cluster and how many of them must stay. Pure. */
 import type { NodeInfo as Told } from '../../api/types';
+import { number } from '../../text/en';
 
 /** A member as any server tells of one; servers that tell more name it `Hostname`, `Version`. */
 export type NodeInfo = Partial<Told> & { Hostname?: string; Version?: string };
@@ -14,6 +15,18 @@ export function rolesOf(nodes: readonly NodeInfo[], leader: string): Role[] {
     return node.ConsensusID !== undefined && node.ConsensusID === leader ? 'leader' : 'follower';
   });
 }
+
+/**
+ * How far the copy of a member is behind, in words. `newest`: the most that any member has handled. Only the member that leads knows it of the others: one that does not
+ * say it tells 0.
+ */
+export function behindText(node: NodeInfo, newest: number): string {
+  const behind = node.LogBehind ?? (node.LastArtifactCommitHandled || newest === 0 ? newest - (node.LastArtifactCommitHandled ?? 0) : undefined);
+  return behind === undefined ? 'not known here' : behind === 0 ? 'all here' : `${number(behind)} behind`;
+}
+
+/** What it lacks of the files that all members are to have; '' where no member says so. */
+export const filesText = (node: NodeInfo): string => (node.FilesMissing === undefined ? '' : node.FilesMissing === 0 ? 'all here' : `${number(node.FilesMissing)} missing`);
 
 /** Votes, and how many of them a majority is: observers do not vote. */
 export function votes(nodes: readonly NodeInfo[]): { members: number; online: number; needed: number; spare: number } {

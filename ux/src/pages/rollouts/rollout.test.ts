@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TYPES } from '../../api/schema';
 import type { Rollout, RolloutWave } from '../../api/types';
-import { countsOf, currentWave, cutWaves, gateHolds, gatePairs, givenBack, groupOf, headline, limitsText, moved, ruleText, stateChange, steeringWhy, unknownNames, type Target } from './rollout';
+import { countsOf, currentWave, cutWaves, gateAsked, gateHolds, gatePairs, givenBack, groupOf, headline, lengthOf, limitsText, moved, ruleText, stateChange, steeringWhy, unknownNames, type Target } from './rollout';
 
 const targets = (count: number, meta: (at: number) => Record<string, string> = () => ({})): Target[] => Array.from({ length: count }, (_, at) => ({ Id: `e${String(at).padStart(2, '0')}`, Meta: meta(at) }));
 const cut = (...args: Parameters<typeof cutWaves>) => cutWaves(...args).map((wave) => `${wave.name}: ${wave.endpoints.length}`);
@@ -42,6 +42,14 @@ describe('gates', () => {
   ])('%s names nobody knows: %j', (filter, unknown) => expect(unknownNames(filter, type, new Set(['known'])).map((known) => known.name)).toEqual(unknown));
   test('a parameter that is declared is known', () => expect(unknownNames('motd=x', type, new Set(['motd']))).toEqual([]));
   test('the nearest names are offered', () => expect(unknownNames('Availble=false', type, new Set())[0]!.nearest).toContain('Available'));
+  test.each([['', 0], ['90', 90], ['30m', 1800], ['1h30m', 5400], ['1.5h', 5400], ['2d', 172_800]] as const)('%s is %i s', (text, seconds) => expect(lengthOf(text)).toBe(seconds));
+  const soaked = { State: 'soaking', SoakUntil: '2026-12-02T10:00:00Z', Gate: '2 machines match, wanted = 0' };
+  const later = Date.parse('2026-12-02T10:02:00Z');
+  test('it is asked from the end of the soak time on, and fails when its patience is over', () => {
+    expect(gateAsked(soaked, '5m', later)).toEqual({ forSeconds: 120, leftSeconds: 180 });
+    expect(gateAsked(soaked, undefined, later)).toEqual({ forSeconds: 120, leftSeconds: 0 });
+  });
+  test.each([{ ...soaked, State: 'running' }, { ...soaked, Ended: '2026-12-02T10:01:00Z' }, { ...soaked, Gate: '' }, { ...soaked, SoakUntil: '2026-12-02T10:03:00Z' }, { State: 'soaking' }])('it is not asked: %j', (wave) => expect(gateAsked(wave, '5m', later)).toBeUndefined());
   test('endpoints stand where their variable stood', () => expect(gatePairs('Endpoint=In($endpoints)&Available=false', ['a', 'b'])).toEqual([['Endpoint', 'In(a,b)'], ['Available', 'false']]));
   test.each([[0, '=', 0, true], [17, '=', 0, false], [1, '!=', 0, true], [3, '<', 3, false], [3, '<=', 3, true], [4, '>', 3, true], [3, '>=', 4, false]] as const)('%i %s %i: %s', (count, comparison, wanted, holds) => expect(gateHolds(count, comparison, wanted)).toBe(holds));
 });

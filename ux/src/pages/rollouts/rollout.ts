@@ -107,6 +107,26 @@ export function gateHolds(count: number, comparison: string, wanted: number): bo
   }
 }
 
+const UNIT_SECONDS: Record<string, number> = { d: 86_400, h: 3600, m: 60, s: 1 };
+
+/** Seconds of a length of time as plans have it, `90` or `1h30m`; 0 for what is none. */
+export function lengthOf(text: string | undefined): number {
+  let sum = 0;
+  for (const [, value, unit] of (text ?? '').matchAll(/(\d+(?:\.\d+)?)(d|h|m|s)?/g)) sum += Number(value) * UNIT_SECONDS[unit ?? 's']!;
+  return sum;
+}
+
+/**
+ * Since when the manager asks the gate of a wave, and how long it still may take to hold, seconds; undefined while it is not asked. It is asked from the
+ * end of the soak time on, and a wave whose gate holds is over: so it has not held all the time since.
+ */
+export function gateAsked(wave: Pick<RolloutWave, 'State' | 'SoakUntil' | 'Ended' | 'Gate'>, patience: string | undefined, nowMs: number): { forSeconds: number; leftSeconds: number } | undefined {
+  const from = Date.parse(wave.SoakUntil ?? '');
+  if (wave.State !== 'soaking' || wave.Ended || !wave.Gate || Number.isNaN(from) || nowMs < from) return undefined;
+  const forSeconds = (nowMs - from) / 1000;
+  return { forSeconds, leftSeconds: Math.max(0, lengthOf(patience) - forSeconds) };
+}
+
 /** The plan's safety in one sentence. */
 export function limitsText(plan: Pick<Rollout, 'StopWhen' | 'OnFailure'>): string {
   const limits = plan.StopWhen ?? {};
