@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { faultsFor } from '../everybody';
 import { axe, login, openTab, startBrowser, until } from '../harness';
-import { startSites, type Sites } from '../sites';
+import { pack, startSites, type Sites } from '../sites';
 import { go } from '../walk';
 
 let estate: Sites;
@@ -234,6 +234,31 @@ test('an upload goes in pieces, goes on after a cut, and is compared by checksum
   await page.getByText('Nothing that is known here references it.').waitFor();
   await press(page, 'Tab', 'Enter');
   await until('it is gone', async () => (await manager.call('HEAD', 'files/big.bin')).status === 404);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('a pack that the server has not answered about says so, for how long, and what is waited for', async () => {
+  const { manager } = estate;
+  const { page, context, faults } = await openTab(browser, manager);
+  await login(page, manager, 'content');
+  await page.getByRole('link', { name: 'BasicStore' }).waitFor();
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  await context.route(/\/api\/v3\/contents$/, async (route) => {
+    if (route.request().method() !== 'POST') return route.continue();
+    await held;
+    return route.continue();
+  });
+  await page.getByLabel('Content pack to load').setInputFiles({ name: 'slow.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(pack('slow-pack', 'v1.0.0'))) });
+  await page.getByText(/^slow\.json, .*: the server has not answered yet$/).waitFor();
+  await page.getByText(/^[1-9]\d* s$/).waitFor();
+  expect(await page.getByRole('button', { name: /^Load a pack/ }).getAttribute('aria-busy')).toBe('true');
+  expect(await faultsFor(page)).toEqual([]);
+  answer();
+  await page.getByRole('link', { name: 'slow-pack' }).waitFor();
+  expect(await page.getByText('the server has not answered yet').count()).toBe(0);
+  await manager.call('DELETE', 'contents/slow-pack');
   expect(faults).toEqual([]);
   await context.close();
 });
