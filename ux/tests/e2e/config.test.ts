@@ -251,7 +251,8 @@ test('a pack that the server has not answered about says so, for how long, and w
     return route.continue();
   });
   await page.getByLabel('Content pack to load').setInputFiles({ name: 'slow.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(pack('slow-pack', 'v1.0.0'))) });
-  await page.getByText(/^slow\.json, .*: the server has not answered yet$/).waitFor();
+  await page.getByText(/^slow\.json, \d+ B$/).waitFor();
+  await page.getByText('the server has not answered yet').waitFor();
   await page.getByText(/^[1-9]\d* s$/).waitFor();
   expect(await page.getByRole('button', { name: /^Load a pack/ }).getAttribute('aria-busy')).toBe('true');
   expect(await faultsFor(page)).toEqual([]);

@@ -73,7 +73,7 @@ test('the clock of a site that is wrong is said to be, and by how much', async (
   expect(await page.getByRole('row', { name: /^C / }).getByText(/^clock/).count()).toBe(0);
   expect(await axe(page)).toEqual([]);
   await go(page, 'endpoints/D');
-  await page.getByText(/^(79|80|81) s ahead of this server’s$/).waitFor();
+  await page.getByText(/(79|80|81) s ahead of this server’s$/).waitFor();
   expect(await axe(page)).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
