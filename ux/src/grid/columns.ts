@@ -18,6 +18,15 @@ const NEVER_SHOWN = new Set(['Validated', 'Partial', 'Errors', 'Meta', 'Params',
 const NAMED: Record<string, number> = { Name: 240, State: 200, Connection: 168, Compliance: 184, Age: 132, Change: 320, Machines: 88, Problem: 280 };
 const LONG = /^(Description|Documentation)$/;
 export const NARROWEST = 56;
+const NARROWEST_FLEXIBLE = 220;
+/** a name is short: further away from it what stands beside it would be hard to follow */
+const WIDEST_NAME = 560;
+
+/** Pixels of the column that takes what is left, `left`: a text takes all of it, a name so much that its row stays together. */
+export function flexibleWidth(column: Pick<Column, 'name'>, left: number, scale: number): number {
+  const most = LONG.test(column.name) ? Infinity : WIDEST_NAME * scale;
+  return Math.max(NARROWEST_FLEXIBLE * scale, Math.min(left, most));
+}
 
 /** Columns that can be had: every field of one value, and every index that is one. */
 export function availableColumns(type: TypeInfo): Column[] {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TYPES } from '../api/schema';
-import { columnsOf, defaultColumns, formatColumns, moved, parseColumns } from './columns';
+import { columnsOf, defaultColumns, flexibleWidth, formatColumns, moved, parseColumns } from './columns';
 import { cellText } from '../text/en';
 import { add, afterQueryChange, everything, isSelected, NOTHING, rowName, sizeOf, toggle } from './selection';
 import { slotCount, slotRows } from './slots';
@@ -93,3 +93,11 @@ test.each([
 ])('cell %j', (value, text) => {
   expect(cellText(value)).toBe(text);
 });
+
+test.each([
+  ['Name', 100, 1, 220],
+  ['Name', 400, 1, 400],
+  ['Name', 1500, 1, 560],
+  ['Name', 1500, 2, 1120],
+  ['Description', 1500, 1, 1500],
+] as const)('of %s, %i px that are left, text %i times as large: %i px', (name, left, scale, width) => expect(flexibleWidth({ name }, left, scale)).toBe(width));
