@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <random>
 
 #include "env/clock_testing.h"
@@ -239,6 +241,52 @@ TEST_F(Sequenced, WhatIsNotAgreedLeavesNothingAndIsNotRefusedForItself) {
   EXPECT_EQ(rows_of(*leader), rows_of(*follower)) << "nor do its bytes count as bytes of the log";
 }
 
+TEST_F(Sequenced, EachCommandOfAGroupHasTheDigestsOfItsOwnObjects) {
+  Options options = leading();
+  std::vector<std::function<void()>> writes;
+  options.writer = [&](std::function<void()> write) { writes.push_back(std::move(write)); };
+  const auto leader = open(options);
+  for (const char* type : {"jobs", "tasks"})
+    leader->commit(batch_of({put(type, "a", "1")}), [](const auto& done) { EXPECT_TRUE(done.ok()); });
+  for (const auto& write : writes) write();
+  ASSERT_EQ(sequencer_->agreed.size(), 2u);
+  const auto follower = open(limits());
+  for (const std::string& bytes : sequencer_->agreed) {
+    const Command command = *decode_command(bytes);
+    ASSERT_EQ(command.digests.size(), 1u) << command.seq;
+    EXPECT_EQ(command.digests[0].type, command.writes[0].id.type);
+    EXPECT_TRUE(follower->apply({command}).ok());
+  }
+}
+
+/// It says that the replica is gone: until then it is known whose objects these are.
+TEST_F(Sequenced, ALargeOwnerIsForgottenWithItsLastPiece) {
+  const auto leader = open(leading());
+  constexpr int kObjects = 20'001;
+  Batch batch;
+  for (int i = 0; i < kObjects; ++i) batch.changes.push_back(put("jobs", std::to_string(i), "1", "east"));
+  batch.origin = Origin{"east", {5, 6}};
+  must_commit(*leader, std::move(batch));
+  ASSERT_TRUE(leader->drop_owner("east").ok());
+  ASSERT_EQ(sequencer_->agreed.size(), 3u);
+  EXPECT_EQ(decode_command(sequencer_->agreed[1])->forget_origin, "");
+  EXPECT_EQ(decode_command(sequencer_->agreed[2])->forget_origin, "east");
+  EXPECT_THAT(leader->snapshot()->remote_owners(), IsEmpty());
+}
+
+TEST_F(Sequenced, WhatWaitsIsWrittenAndAnsweredWhenTheStoreEnds) {
+  Options options = leading();
+  options.writer = [](const std::function<void()>&) {};  // too late
+  std::optional<bool> answered;
+  {
+    const auto leader = open(options);
+    leader->commit(batch_of({put("jobs", "a", "1")}), [&](const auto& done) { answered = done.ok(); });
+    EXPECT_FALSE(answered.has_value());
+  }
+  EXPECT_EQ(answered, true);
+  EXPECT_EQ(sequencer_->agreed.size(), 1u);
+}
+
 TEST_F(Sequenced, TimeNeverRunsBack) {
   const auto leader = open(leading());
   must_commit(*leader, {put("jobs", "a", "1")});
@@ -311,11 +359,15 @@ TEST_F(Sequenced, AloneACommitThatCannotBeStoredIsRefused) {
   StuckEngine& stuck = *engine;
   const auto store = std::move(internal::StoreImpl::open(std::move(engine), limits()).value());
   stuck.stuck = true;
-  const Result<Cursor> refused = store->commit_sync(batch_of({put("jobs", "a", "1")}));
+  const Result<Cursor> refused = store->commit_sync(batch_of({put("jobs", "a", "1", "east")}));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kInsufficientStorage);
   stuck.stuck = false;
-  EXPECT_EQ(must_commit(*store, {put("jobs", "a", "1")}).seq, 1u);
+  EXPECT_EQ(must_commit(*store, {put("jobs", "a", "1", "east")}).seq, 1u);
+  // Names that were given to what failed are stored with what uses them next.
+  const TableRows rows = rows_of(*store);
+  EXPECT_TRUE(rows.contains({static_cast<int>(Table::kTypes), "jobs"}));
+  EXPECT_TRUE(rows.contains({static_cast<int>(Table::kOwners), "east"}));
 }
 
 }  // namespace

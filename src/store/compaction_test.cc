@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -51,6 +52,18 @@ TEST(Compaction, GivesBackWhatIsFreeAndKeepsEveryObject) {
   EXPECT_LT(done->bytes_after, size / 4);
   EXPECT_EQ(objects_in(directory.path()), before);
   make_room(directory.path(), 1);  // it can be written on
+}
+
+/// Else a power cut may leave neither name, or the name of what was never written.
+TEST(Compaction, TheNewNameIsSyncedAfterWhatItNames) {
+  const TempDirectory directory;
+  make_room(directory.path(), 2);
+  const std::string folder = directory.path().string(), file = folder + "/" + kDataFile;
+  const DiskSteps disk;
+  ASSERT_TRUE(compact(directory.path()).ok());
+  EXPECT_THAT(disk.taken(), ::testing::IsSupersetOf({"rename " + file, "sync " + folder}));
+  const std::vector<std::string> steps = disk.taken();
+  EXPECT_GT(std::ranges::find(steps, "sync " + folder), std::ranges::find(steps, "rename " + file));
 }
 
 TEST(Compaction, KeepsIdentityAndLog) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "store/store_testing.h"
+#include "store/system_calls_testing.h"
 
 namespace mullion::store {
 namespace {
@@ -73,6 +74,35 @@ TEST(Durability, KilledProcessLosesNothingAcknowledged) {
     next = found.size() + 1;
   }
   EXPECT_GT(next, 15u);
+}
+
+TEST(Durability, NamesOfANewDatabaseAreSynced) {
+  const TempDirectory directory;
+  const env::Path folder = directory.path() / "database";
+  const DiskSteps disk;
+  must_open(options_in(folder));
+  EXPECT_THAT(disk.taken(), Contains("sync " + folder.string()));
+  EXPECT_THAT(disk.taken(), Contains("sync " + directory.path().string()));
+}
+
+/// What was trained is part of the next group that is stored, and of no use before.
+TEST(Durability, ADictionaryIsNotUsedBeforeItIsStored) {
+  const TempDirectory directory;
+  std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+  const auto body = [](int i) {
+    return fmt::format(R"({{"Name":"m{}","Description":"rack {}","Workflow":"discover"}})", i, i % 9);
+  };
+  std::vector<Change> samples;
+  for (int i = 0; i < 600; ++i) samples.push_back(put("machines", fmt::format("m{}", i), body(i)));
+  must_commit(*store, std::move(samples));
+  Batch refused = batch_of({put("machines", "m1", body(1))});
+  refused.changes[0].expect = Expect::kAbsent;
+  EXPECT_EQ(store->commit_sync(refused).error().code, ErrorCode::kConflict);
+  must_commit(*store, {put("machines", "last", body(601))});
+  must_commit(*store, {put("machines", "last", body(602))});
+  store.reset();
+  store = must_open(options_in(directory.path()));
+  EXPECT_EQ(store->snapshot()->get({"machines", "", "last"}).has_value(), true);
 }
 
 TEST(Durability, ReopenedStoreIsTheSameStore) {

@@ -50,18 +50,34 @@ class Recorder {
   void sync(int file) {
     Lock lock(mutex_);
     if (is_ours(file)) events_.push_back({true, false, 0, {}});
+    if (tells_steps_) steps_.push_back("sync " + path_of(file).string());
+  }
+  void rename(const char* to) {
+    Lock lock(mutex_);
+    if (tells_steps_) steps_.push_back(std::string("rename ") + to);
+  }
+  void tell_steps(bool tells) {
+    Lock lock(mutex_);
+    tells_steps_ = tells;
+    steps_.clear();
+  }
+  std::vector<std::string> steps() {
+    Lock lock(mutex_);
+    return steps_;
   }
 
  private:
-  bool is_ours(int file) const REQUIRES(mutex_) {
-    if (path_.empty()) return false;
+  static env::Path path_of(int file) {
     std::error_code failure;
-    return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), failure) == path_;
+    return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), failure);
   }
+  bool is_ours(int file) const REQUIRES(mutex_) { return !path_.empty() && path_of(file) == path_; }
 
   Mutex mutex_;
   std::string path_ GUARDED_BY(mutex_);
   std::vector<Event> events_ GUARDED_BY(mutex_);
+  bool tells_steps_ GUARDED_BY(mutex_) = false;
+  std::vector<std::string> steps_ GUARDED_BY(mutex_);
 };
 
 Recorder& recorder() {
@@ -88,6 +104,10 @@ SystemCallFaults& system_call_faults() {
   static SystemCallFaults one;
   return one;
 }
+
+DiskSteps::DiskSteps() { recorder().tell_steps(true); }
+DiskSteps::~DiskSteps() { recorder().tell_steps(false); }
+std::vector<std::string> DiskSteps::taken() const { return recorder().steps(); }
 
 }  // namespace mullion::store
 
@@ -129,7 +149,9 @@ ssize_t write(int file, const void* bytes, size_t size) {
 int rename(const char* from, const char* to) {
   static const auto next = mullion::store::real<int (*)(const char*, const char*)>("rename");
   mullion::store::live_or_end();
-  return next(from, to);
+  const int done = next(from, to);
+  if (done == 0) mullion::store::recorder().rename(to);
+  return done;
 }
 
 int fdatasync(int file) {

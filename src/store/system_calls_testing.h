@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <string>
+#include <vector>
 
 namespace mullion::store {
 
@@ -13,5 +15,16 @@ struct SystemCallFaults {
   std::atomic<long> calls_to_live{-1};
 };
 SystemCallFaults& system_call_faults();
+
+/// What is synced and renamed while it lives, in order: "sync PATH", "rename PATH" with the new name. One at
+/// a time. Thread-safe.
+class DiskSteps {
+ public:
+  DiskSteps();
+  ~DiskSteps();
+  DiskSteps(const DiskSteps&) = delete;
+  DiskSteps& operator=(const DiskSteps&) = delete;
+  std::vector<std::string> taken() const;
+};
 
 }  // namespace mullion::store

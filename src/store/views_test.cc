@@ -98,6 +98,8 @@ TEST(Snapshots, FreeAndPinnedPagesAreKnown) {
   EXPECT_GT(without.free_bytes, uint64_t{1} << 20);
   EXPECT_LE(without.pinned_bytes, uint64_t{4} << 20);
   const auto view = store->snapshot();
+  EXPECT_GT(store->statistics().pinned_bytes, uint64_t{1} << 19)
+      << "what the newest commit replaced must not be used again either: the view is of that moment";
   churn();
   const Store::Statistics with = store->statistics();
   EXPECT_EQ(with.views, 1U);
