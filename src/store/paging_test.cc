@@ -1,6 +1,7 @@
 // Pages that go on behind a position, while rows come and go.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <map>
 #include <random>
@@ -38,6 +39,36 @@ TEST(PageCursor, DoesNotGoWithAnOffset) {
   EXPECT_EQ(parse_query("machines", {{"cursor", cursor}, {"offset", "1"}}).error().messages.front(),
             "offset does not go with cursor");
   EXPECT_FALSE(parse_query("machines", {{"cursor", "nonsense"}}));
+}
+
+/// Few of many: they are sorted, and the values of all others are not walked.
+TEST(PageCursor, GoesOnBehindItsPlaceAmongFewOfMany) {
+  for (const bool reverse : {false, true}) {
+    const auto store = open_memory_store();
+    std::vector<Change> changes;
+    for (int i = 0; i < 300; ++i) {
+      changes.push_back(
+          put("machines", fmt::format("m{:03}", i),
+              fmt::format(R"({{"Name":"n{:03}","Stage":"{}"}})", i, i % 50 == 0 ? "rare" : "")));
+    }
+    must_commit(*store, std::move(changes));
+    Query query;
+    query.type = "machines";
+    query.sort = "Name";
+    query.reverse = reverse;
+    query.filters = {{"Stage", Operator::kEq, {"rare"}}};
+    query.limit = 2;
+    std::vector<std::string> met;
+    do {
+      const Result<QueryResult> page = store->snapshot()->query(query);
+      ASSERT_TRUE(page);
+      for (const ObjectRef& ref : page->refs) met.push_back(ref.key);
+      query.after = page->last;
+    } while (query.after && met.size() < 10);
+    std::vector<std::string> wanted{"m000", "m050", "m100", "m150", "m200", "m250"};
+    if (reverse) std::ranges::reverse(wanted);
+    EXPECT_EQ(met, wanted);
+  }
 }
 
 struct OrderCase {

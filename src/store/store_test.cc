@@ -386,6 +386,7 @@ TEST_P(StoreCommits, SecretGuardsRefuseWhatChangedMeanwhile) {
   batch.secrets.push_back({"keys", "k", "v"});
   must_commit(*store_, std::move(batch));
   EXPECT_TRUE(attempt("v"));
+  EXPECT_EQ(attempt(std::nullopt).error().code, ErrorCode::kConflict) << "somebody else has taken it";
   const Result<Cursor> refused = attempt("w");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().key, "k");
