@@ -210,6 +210,34 @@ void set_number(const env::Path& directory, std::string_view name, uint64_t numb
   ASSERT_TRUE((*transaction)->commit().ok());
 }
 
+TEST(Damage, AFileThatLacksItsLastPageAloneIsRefused) {
+  const TempDirectory directory;
+  must_commit(*must_open(options_in(directory.path())), {put("jobs", "large", noise(1 << 20))});
+  const env::Path file = directory.path() / kDamagedFile;
+  ASSERT_TRUE(check_length(file).ok());
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 4096);
+  EXPECT_FALSE(check_length(file).ok());
+}
+
+/// A replica that lacks an object would be told to be whole.
+TEST(Damage, AnObjectThatIsListedUnderItsOwnerAndMissingIsNoticed) {
+  const TempDirectory directory;
+  must_commit(*must_open(options_in(directory.path())), {put("jobs", "a", "1"), put("jobs", "b", "1")});
+  {
+    const auto engine = std::move(*internal::open_lmdb_engine(directory.path(), {.map_size = 1 << 30}));
+    const auto transaction = std::move(*engine->begin_write());
+    const auto type = transaction->get(internal::Table::kTypes, "jobs");
+    ASSERT_TRUE(type);
+    const auto id = static_cast<internal::TypeId>(internal::decode_number(*type));
+    const std::string row = internal::object_row(id, "a", internal::kOwnId);
+    ASSERT_TRUE(transaction->erase(internal::Table::kObjects, row).ok());
+    ASSERT_TRUE(transaction->commit().ok());
+  }
+  const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+  const auto scan = [&] { store->snapshot()->scan_owner("jobs", kOwn, "", [](auto, auto) { return true; }); };
+  EXPECT_THROW(scan(), ReadFailure);
+}
+
 TEST(Damage, NewerFormatIsRefusedUnlessItCanBeRead) {
   const TempDirectory directory;
   must_commit(*must_open(options_in(directory.path())), {put("jobs", "a", "1")});
