@@ -207,8 +207,8 @@ std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id,
   return change;
 }
 
-/// In one commit; when somebody else changed one of the objects, each by itself, and what fails then is
-/// planned again.
+/// In one commit; when somebody else changed one of the objects, each by itself. What fails then is planned
+/// again, as follow() is told of every change.
 Task<void> ConfiguratorImpl::write(std::vector<store::Change> changes) {
   if (changes.empty()) co_return;
   store::Batch batch;
@@ -224,10 +224,7 @@ Task<void> ConfiguratorImpl::write(std::vector<store::Change> changes) {
     }
     co_return;
   }
-  if (done.error().code == ErrorCode::kConflict) {
-    replan_->mark_endpoint(changes.front().id.key);
-    co_return;
-  }
+  if (done.error().code == ErrorCode::kConflict) co_return;
   kLog.warn("plans are not written endpoints={} reason={}", changes.size(), done.error().text());
 }
 
