@@ -43,6 +43,8 @@ class ConfigurationScenario : public Scenario {
     truth().also_told = [this](const std::string& name, const store::AppliedChange& change) {
       const auto received = received_.find(name);
       if (change.id.owner != store::kOwn || received == received_.end()) return;
+      if (change.id.type == "version_sets") declared_.has_set(name, change.id.key, change.body.has_value());
+      if (change.id.type == "endpoints") note_endpoint(name, change.id.key, change.body);
       if (change.id.type != "version_sets" && change.id.type != "catalog_items") return;
       travelled_.commit(name, {change.id.type, change.id.key}, change.body, received->second->files());
     };
@@ -240,6 +242,12 @@ class ConfigurationScenario : public Scenario {
     }
   }
 
+  /// `manager` has committed its object of `endpoint`; absent: it is detached.
+  virtual void note_endpoint(const std::string& manager, const std::string& endpoint,
+                             const std::optional<std::string>& body) {
+    declared_.says_missing(manager, endpoint, sets_said_missing(object_of(body)));
+  }
+
   // ---- what else goes wrong
 
   void hand_turn() {
@@ -252,11 +260,16 @@ class ConfigurationScenario : public Scenario {
   void something_by_hand(const std::string& manager, const std::string& endpoint) {
     Configured& part = settings_of(endpoint);
     const std::string edited = fmt::format("by-hand-{}", ++edition_);
-    switch (chance_.below(7)) {
+    switch (chance_.below(8)) {
       case 0:
         world().tell("fault: {} forbids changes", endpoint);
         part.forbids = true;
         return until(chance_.between(1s, 30s), [&part] { part.forbids = false; });
+      case 7:  // what it has done shows when it is looked at, and is not told
+        world().tell("fault: {} does not tell of changes", endpoint);
+        part.be_silent(true);
+        until(chance_.between(2s, 15s), [&part] { part.be_silent(false); });
+        [[fallthrough]];
       case 5:
       case 6:  // done, and nobody hears of it in time
         lose_answers(server(manager), server(endpoint), chance_.between(2s, 10s));

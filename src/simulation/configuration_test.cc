@@ -23,6 +23,29 @@ ConfiguredRun configure(uint64_t seed, bool faults = true, bool told = false) {
 
 constexpr const char* kAgain = "*.ReplayOfConfiguration";
 
+TEST(DeclaredTruth, NamesTheSetsThatAreSaidToBeMissing) {
+  const json::object endpoint{{"Errors", json::array{"VersionSet tuned (at 0) does not exist",
+                                                     "VersionSet a (at b) (at 1) does not exist",
+                                                     "tuned: Prefs: expected an object", 7}}};
+  EXPECT_EQ(sets_said_missing(endpoint), (std::set<std::string>{"tuned", "a (at b)"}));
+  EXPECT_TRUE(sets_said_missing({}).empty());
+}
+
+TEST(DeclaredTruth, ASetThatIsThereIsNotMissing) {
+  const auto breach_after = [](Duration there, bool has) {
+    World world(1, false);
+    Truth truth(world);
+    DeclaredTruth declared(world, truth);
+    declared.has_set("R1", "tuned", has);
+    (void)world.step(there);
+    declared.says_missing("R1", "A", {"tuned"});
+    return truth.breach();
+  };
+  EXPECT_NE(breach_after(6s, true), "");
+  EXPECT_EQ(breach_after(1s, true), "") << "the plan was made before";
+  EXPECT_EQ(breach_after(6s, false), "");
+}
+
 TEST(SimulatedConfiguration, WithoutFaults) {
   const Quiet quiet;
   run_without_faults(configured_shapes().size(), kAgain, [](uint64_t seed) {

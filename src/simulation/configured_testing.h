@@ -103,9 +103,14 @@ class Configured final : public Part {
   /// Somebody changes it past every manager; absent: deletes it.
   void by_hand(const std::string& setting, const std::optional<std::string>& value) {
     put(setting, value);
-    if (here_ != nullptr) manager().state_changed();
+    tell_of_change();
   }
   const Settings& settings() const { return settings_; }
+  /// From now on it tells of no change by itself, until it does again, also of what it kept back.
+  void be_silent(bool silent) {
+    silent_ = silent;
+    tell_of_change();
+  }
   /// Changes are forbidden from now on, until they are not.
   bool forbids = false;
   /// Preferences that it never takes.
@@ -162,7 +167,10 @@ class Configured final : public Part {
   void change(const Asked& asked, const std::string& setting, const std::optional<std::string>& value) {
     truth_.change({here_->host.name(), asked.manager, setting, value, asked.sent, holder_at(asked.sent)});
     put(setting, value);
-    manager().state_changed();
+    tell_of_change();
+  }
+  void tell_of_change() {
+    if (!silent_ && here_ != nullptr) manager().state_changed();
   }
   std::optional<std::string> now(const std::string& setting) const {
     const auto found = settings_.find(setting);
@@ -287,6 +295,7 @@ class Configured final : public Part {
   std::unique_ptr<apply::LeaseKeeper> keeper_;
   Settings settings_{{"prefs/defaultStage", "none"}};
   Uploads uploads_;
+  bool silent_ = false;
   std::vector<Held> held_;
   store::Cursor noted_;  // up to here the lease is in held_
 };

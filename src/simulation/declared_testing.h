@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "model/members.h"
 #include "simulation/truth_testing.h"
 
 namespace mullion::simulation {
@@ -17,6 +20,19 @@ namespace mullion::simulation {
 using Settings = std::map<std::string, std::string>;
 
 inline std::string kind_of(const std::string& setting) { return setting.substr(0, setting.find('/')); }
+
+/// The version sets that an Endpoint object says do not exist: "VersionSet NAME (at N) does not exist".
+inline std::set<std::string> sets_said_missing(const boost::json::object& endpoint) {
+  constexpr std::string_view kBegin = "VersionSet ", kMiddle = " (at ", kEnd = ") does not exist";
+  std::set<std::string> out;
+  for (const boost::json::value& one : model::list_member(endpoint, "Errors")) {
+    const std::string_view error = one.is_string() ? std::string_view(one.get_string()) : "";
+    const size_t middle = error.rfind(kMiddle);
+    if (middle == std::string_view::npos || !error.starts_with(kBegin) || !error.ends_with(kEnd)) continue;
+    out.emplace(error.substr(kBegin.size(), middle - kBegin.size()));
+  }
+  return out;
+}
 
 /// A setting that a manager changed, when its endpoint did it.
 struct SettingChange {
@@ -74,6 +90,26 @@ class DeclaredTruth {
   }
   size_t changes() const { return changes_; }
 
+  /// `manager` has committed that it has the version set, or has none of that name.
+  void has_set(const std::string& manager, const std::string& set, bool has) {
+    if (!has) {
+      there_since_.erase({manager, set});
+    } else {
+      there_since_.try_emplace({manager, set}, world_.now());
+    }
+  }
+  /// `manager` has committed its object of `endpoint`, which names these sets as missing.
+  void says_missing(const std::string& manager, const std::string& endpoint,
+                    const std::set<std::string>& missing) {
+    const std::set<std::string> before = std::exchange(said_missing_[{manager, endpoint}], missing);
+    for (const std::string& set : missing) {
+      const auto since = there_since_.find({manager, set});
+      if (before.contains(set) || since == there_since_.end()) continue;
+      if (since->second + kBeingWritten >= world_.now()) continue;
+      truth_.fail(fmt::format("{} says of {} that {} does not exist, which it has", manager, endpoint, set));
+    }
+  }
+
  private:
   struct Declaration {
     Duration at;
@@ -83,6 +119,8 @@ class DeclaredTruth {
 
   /// Between the decision and what comes of it lie looks, which may be held up.
   static constexpr Duration kOnItsWay = 25s;
+  /// Between what a plan is made from and its commit.
+  static constexpr Duration kBeingWritten = 5s;
 
   static std::string shown(const Settings& settings) {
     std::string out;
@@ -115,6 +153,8 @@ class DeclaredTruth {
   size_t changes_ = 0;
   std::map<Pair, std::vector<Declaration>> declared_;
   std::map<Pair, Settings> seen_;
+  std::map<Pair, Duration> there_since_;                // manager and version set
+  std::map<Pair, std::set<std::string>> said_missing_;  // in the Endpoint object, as it is now
 };
 
 }  // namespace mullion::simulation

@@ -133,7 +133,7 @@ class RolloutScenario final : public ConfigurationScenario {
                               {"Waves", json::array{json::object{{"Count", 1}}}},
                               {"Concurrency", kConcurrency},
                               {"Soak", "2s"},
-                              {"Settle", "1s"},
+                              {"Settle", chance_.chance(50) ? "1s" : "8s"},
                               {"StopWhen", json::object{{"EndpointLimit", "25s"}, {"WaveLimit", "5m"}}},
                               {"OnFailure", chance_.chance(60) ? "return" : "pause"},
                               {"State", "planned"}};
@@ -162,6 +162,7 @@ class RolloutScenario final : public ConfigurationScenario {
     if (was_over && before != state && given_back_.erase(id) == 0)
       truth().fail(fmt::format("{} was {} and is {}", id, before, state));
     before = state;
+    look_at_before(id, model::object_member(rollout, "Before"));
     bool may_begin = true;
     for (const json::value& wave : model::list_member(rollout, "Progress")) {
       const bool has_begun = !model::text_member(wave.as_object(), "Started").empty();
@@ -169,6 +170,15 @@ class RolloutScenario final : public ConfigurationScenario {
         truth().fail(fmt::format("{}: a wave began before the one before ended", id));
       may_begin = !model::text_member(wave.as_object(), "Ended").empty();
       look_at_wave(id, model::list_member(wave.as_object(), "Endpoints"), has_begun);
+    }
+  }
+
+  /// What endpoints had is noted once: after their first turn they have something else.
+  void look_at_before(const std::string& id, const json::object& before) {
+    for (const auto& [endpoint, had] : before) {
+      const auto [noted, made] = had_.try_emplace({id, std::string(endpoint)}, had.as_object());
+      if (!made && noted->second != had.as_object())
+        truth().fail(fmt::format("{}: what {} had is noted anew", id, std::string_view(endpoint)));
     }
   }
 
@@ -184,8 +194,7 @@ class RolloutScenario final : public ConfigurationScenario {
       if (std::exchange(seen_[{id, endpoint}], state) == state) continue;
       world().tell("{}: {} is {}", id, endpoint, state);
       if (state == "done") check_done(id, endpoint);
-      if (state == "returned" && has_it && is_seen(endpoint))
-        truth().fail(fmt::format("{} is returned and has {}", endpoint, id));
+      if (state == "returned" && names && is_seen(endpoint)) check_returned(id, endpoint, *names);
     }
     if (under_way > kConcurrency) truth().fail(fmt::format("{}: {} endpoints at once", id, under_way));
   }
@@ -197,6 +206,33 @@ class RolloutScenario final : public ConfigurationScenario {
     if (found == there.end() || found->second != id)
       truth().fail(fmt::format("{} is done with {} and has {}", endpoint, id,
                                found == there.end() ? "nothing" : found->second));
+    const auto lost = lost_at_.find({owner_of(endpoint).name(), endpoint});
+    if (lost != lost_at_.end() && lost->second + kBeingStored < world().now())
+      truth().fail(fmt::format("{} is done with {} and has not been connected since {} s", endpoint, id,
+                               lost->second / 1s));
+  }
+
+  /// One that was attached anew meanwhile has what it was given then.
+  void check_returned(const std::string& id, const std::string& endpoint,
+                      const std::vector<std::string>& names) {
+    const auto had = had_.find({id, endpoint});
+    const json::object object = stored_object(owner_of(endpoint), "endpoints", endpoint);
+    const json::array sets(names.begin(), names.end());
+    if (had == had_.end() || names.empty() || std::ranges::equal(names, kSets)) return;
+    const bool same = sets == model::list_member(had->second, "VersionSets") &&
+                      model::flag_member(object, "Apply") == model::flag_member(had->second, "Apply");
+    if (!same)
+      truth().fail(fmt::format("{} is returned from {} and has {}", endpoint, id, json::serialize(object)));
+  }
+
+  void note_endpoint(const std::string& above, const std::string& endpoint,
+                     const std::optional<std::string>& body) override {
+    ConfigurationScenario::note_endpoint(above, endpoint, body);
+    if (model::text_member(object_of(body), "ConnectionStatus") == "Connected") {
+      lost_at_.erase({above, endpoint});
+    } else {
+      lost_at_.try_emplace({above, endpoint}, world().now());
+    }
   }
 
   // ---- the end
@@ -225,6 +261,8 @@ class RolloutScenario final : public ConfigurationScenario {
   }
 
   static constexpr int kConcurrency = 2;
+  /// Between what is known of an endpoint and the commit of what follows from it.
+  static constexpr Duration kBeingStored = 2s;
   static inline const std::set<std::string> kActive{"running", "soaking", "returning", "aborting"};
   static inline const std::set<std::string> kUnderWay{"putting",   "applying",  "closing",
                                                       "returning", "restoring", "leaving"};
@@ -235,6 +273,8 @@ class RolloutScenario final : public ConfigurationScenario {
   std::set<std::string> given_back_;                                 // asked for, and not begun yet
   std::map<std::string, std::string> states_;                        // of rollouts that have begun
   std::map<std::pair<std::string, std::string>, std::string> seen_;  // of endpoints in them
+  std::map<std::pair<std::string, std::string>, json::object> had_;  // by rollout and endpoint
+  std::map<Pair, Duration> lost_at_;                                 // endpoints that are not connected
 };
 
 }  // namespace mullion::simulation
