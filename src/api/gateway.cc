@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "client/api.h"
 #include "client/routes.h"
+#include "env/network.h"
 #include "env/unless.h"
 #include "manager/forward.h"
 #include "net/forwarding.h"
@@ -180,6 +181,7 @@ class GatewayImpl final : public Gateway {
   Task<Result<net::Response>> answer_or_hold(net::Request& request, Local local) {
     const env::SteadyTime deadline = around_.clock.steady() + around_.hold;
     std::optional<std::string> body;  // kept, when it can be sent again
+    net::HeldShares held;
     while (true) {
       const uint64_t seen = changes_.version();
       if (serving()) co_return co_await answer_here(request, local, std::move(body));
@@ -187,7 +189,7 @@ class GatewayImpl final : public Gateway {
       if (active && request.headers.get(kForwarded)) co_return nobody_serves();
       if (active) {
         bool repeat = false;
-        Result<net::Response> answer = co_await pass_on(request, *active, body, repeat);
+        Result<net::Response> answer = co_await pass_on(request, *active, body, held, repeat);
         if (answer || !repeat) co_return answer;
       }
       if (around_.clock.steady() >= deadline) co_return nobody_serves();
@@ -272,7 +274,7 @@ class GatewayImpl final : public Gateway {
   }
 
   Task<Result<net::Response>> pass_on(net::Request& request, ActiveMember active,
-                                      std::optional<std::string>& kept, bool& repeat) {
+                                      std::optional<std::string>& kept, net::HeldShares& held, bool& repeat) {
     if (request.headers.get("Upgrade")) co_return co_await pass_websocket(request, active, repeat);
     Body body;
     std::optional<Error> broken;
@@ -280,7 +282,8 @@ class GatewayImpl final : public Gateway {
     if (kept) {
       body = *kept;
     } else {
-      Result<manager::ForwardedBody> read = co_await manager::forwarded_body(request, kRepeatable, broken);
+      Result<manager::ForwardedBody> read = co_await manager::forwarded_body(
+          request, kRepeatable, broken, env::network_of(request.peer_address).host, held);
       if (!read) co_return read.error();
       if (auto* text = std::get_if<std::string>(&*read)) kept = *text;
       again = kept.has_value();

@@ -131,7 +131,8 @@ class FileBlobs final : public SharedBlobs {
  private:
   static env::Path clean_root(env::Path root);
   Result<void> check_space(const net::BodySource& body) const;
-  Task<Result<void>> append_piece(OutputFile& output, net::BodySource& body, net::ByteRange bytes) const;
+  Task<Result<void>> append_piece(OutputFile& output, net::BodySource& body, net::ByteRange bytes,
+                                  const std::string& caller) const;
   Result<void> check_parent(const Place& place) const;
   Result<void> make_parent(const Place& place) const;
   Result<void> explode_aside(Arrival& arrival) const;
@@ -361,7 +362,7 @@ Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, n
   auto output = OutputFile::create(root_ / ".uploads" / env::random_text(18));
   if (!output) co_return named(output.error(), "POST", bucket, place->path);
   env::Sha256 hash;
-  Result<uint64_t> received = co_await receive(*output, hash, body, options.max_bytes);
+  Result<uint64_t> received = co_await receive(*output, hash, body, options.max_bytes, options.caller.name);
   if (!received) co_return named(received.error(), "POST", bucket, place->path);
   Arrival arrival{*place, std::move(*output), hash.hex()};
   Result<Info> info = co_await finish(arrival, options);
@@ -371,10 +372,10 @@ Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, n
 
 /// Exactly the bytes that were announced, or, when the sender was cut off, the first of them.
 Task<Result<void>> FileBlobs::append_piece(OutputFile& output, net::BodySource& body,
-                                           net::ByteRange bytes) const {
+                                           net::ByteRange bytes, const std::string& caller) const {
   const uint64_t length = bytes.last - bytes.first + 1;
   env::Sha256 unused;
-  Result<uint64_t> received = co_await receive(output, unused, body, length);
+  Result<uint64_t> received = co_await receive(output, unused, body, length, caller);
   const bool wrong_length = received ? *received != length : received.error().code == ErrorCode::kTooLarge;
   if (wrong_length) {
     if (auto taken_back = output.cut(bytes.first); !taken_back) co_return taken_back.error();
@@ -421,7 +422,7 @@ Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string 
   if (!claim) co_return refused(claim.error());
   auto output = claim->open(piece.bytes.first);
   if (!output) co_return refused(output.error());
-  Result<void> appended = co_await append_piece(*output, body, piece.bytes);
+  Result<void> appended = co_await append_piece(*output, body, piece.bytes, options.caller.name);
   if (!appended) co_return refused(appended.error());
   if (!piece.last()) co_return Progress{piece.bytes.last + 1, std::nullopt};
 

@@ -7,10 +7,11 @@
 namespace mullion::files {
 
 /// Writes `body` behind what `output` holds, at most `most` bytes (kTooLarge), and adds it to `hash`. Hashing
-/// and writing happen beside the coroutine threads, in batches: memory stays the same whatever the size.
-/// After a failure everything that arrived is in the file. Answers the number of bytes.
+/// and writing happen beside the coroutine threads, in batches, for which `caller` (env::Caller::name) is
+/// given memory of env::Memory::kUploads: without any, each piece is written when it comes. After a failure
+/// everything that arrived is in the file. Answers the number of bytes.
 env::Task<Result<uint64_t>> receive(OutputFile& output, env::Sha256& hash, net::BodySource& body,
-                                    uint64_t most);
+                                    uint64_t most, const std::string& caller);
 
 struct ReceivedFile {
   uint64_t size = 0;

@@ -1,4 +1,5 @@
 // Limits of archives, uploads in pieces, uploads at the same time.
+#include "env/memory_budget.h"
 #include "files/blobs.h"
 #include "files/blobs_testing.h"
 #include "files/internal/upload_list.h"
@@ -108,6 +109,14 @@ TEST_F(UploadsTest, AnnouncedSizesAreRefusedAtOnce) {
   EXPECT_EQ(put_sized(101, 100).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(put_sized(uint64_t{1} << 60, UINT64_MAX).error().code, ErrorCode::kInsufficientStorage);
   EXPECT_EQ(left_overs(), 0U);
+}
+
+TEST_F(UploadsTest, WithoutRoomToGatherPiecesAreWrittenAsTheyCome) {
+  const auto all = env::memory_for(env::Memory::kUploads).take(size_t{1} << 30, "");
+  ASSERT_TRUE(all);
+  ASSERT_TRUE(put("whole", "hello"));
+  EXPECT_EQ(blobs_->stat("files", "whole")->sha256, kHelloSum);
+  EXPECT_EQ(*read(*blobs_->stat("files", "whole"), 0, 100), "hello");
 }
 
 TEST_F(UploadsTest, ConcurrentUploadsOfOnePathLeaveOneOfThem) {

@@ -114,14 +114,16 @@ net::Headers forwarded_headers(const net::Request& request, const std::string& a
 net::Headers answered_headers(const net::Headers& headers) { return without(headers, kOwnAnswerHeaders); }
 
 env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable,
-                                                std::optional<Error>& broken) {
+                                                std::optional<Error>& broken, std::string caller,
+                                                net::HeldShares& held) {
   const auto length = request.headers.get("Content-Length");
   const bool has_body = request.headers.get("Transfer-Encoding") || (length && *length != "0");
   if (!has_body) co_return ForwardedBody(std::string());
   const std::optional<uint64_t> size = request.body->size();
   if (!size || *size > repeatable)
     co_return ForwardedBody(std::make_unique<BorrowedBody>(*request.body, broken));
-  Result<std::string> text = co_await net::read_all(*request.body, repeatable);
+  Result<std::string> text = co_await net::read_held(
+      *request.body, repeatable, env::memory_for(env::Memory::kRequests), std::move(caller), held);
   if (!text) co_return text.error();
   co_return ForwardedBody(std::move(*text));
 }

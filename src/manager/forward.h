@@ -6,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "manager/link.h"
+#include "net/held_bodies.h"
 #include "store/types.h"
 
 namespace mullion::manager {
@@ -37,10 +38,12 @@ net::Headers answered_headers(const net::Headers& headers);
 /// The body of `request` for the next hop: as text, so that it may be sent again, when it says that it has at
 /// most `repeatable` bytes or there is none; else borrowed, and `request` and `broken` must outlive the call.
 /// Errors: what reading it failed with; of a borrowed one `broken` tells it, since whoever sends a body on
-/// cannot tell its failures from those of the next hop.
+/// cannot tell its failures from those of the next hop. Text is held on the account of `caller`
+/// (net::read_held()).
 using ForwardedBody = std::variant<std::string, net::BodySourcePtr>;
 env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable,
-                                                std::optional<Error>& broken);
+                                                std::optional<Error>& broken, std::string caller,
+                                                net::HeldShares& held);
 /// Whether a request may change what its owner has.
 bool is_write(std::string_view method);
 /// The whole of `body` when it has at most `limit` bytes; else absent, and `body` gives all of it again.

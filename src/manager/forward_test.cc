@@ -50,7 +50,7 @@ class Bodies : public ::testing::Test {
   std::optional<ForwardedBody> forward(net::Request& request, uint64_t repeatable) {
     std::optional<ForwardedBody> out;
     const auto task = [&]() -> env::Task<void> {
-      Result<ForwardedBody> body = co_await forwarded_body(request, repeatable, broken);
+      Result<ForwardedBody> body = co_await forwarded_body(request, repeatable, broken, "", held);
       if (body) out = std::move(*body);
     };
     env::run(runtime_, task);
@@ -58,6 +58,7 @@ class Bodies : public ::testing::Test {
   }
   env::Runtime runtime_{1};
   std::optional<Error> broken;
+  net::HeldShares held;
 };
 
 class BrokenBody final : public net::BodySource {

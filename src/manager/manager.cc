@@ -659,7 +659,9 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   Result<Way> way = way_to(owner, api_target);
   if (!way) co_return way.error();  // at once, whatever the body is
   std::optional<Error> broken;
-  Result<ForwardedBody> body = co_await forwarded_body(request, kRepeatableBody, broken);
+  net::HeldShares held;
+  Result<ForwardedBody> body =
+      co_await forwarded_body(request, kRepeatableBody, broken, principal.audit_name(), held);
   if (!body) co_return body.error();
   way = way_to(owner, api_target);  // it may have changed while the body came
   if (!way) co_return way.error();

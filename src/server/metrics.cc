@@ -12,6 +12,7 @@
 #include <map>
 #include <sstream>
 
+#include "env/memory_budget.h"
 #include "env/pools.h"
 
 namespace mullion::server {
@@ -216,6 +217,14 @@ void add_pools(Page& page) {
   }
 }
 
+void add_memory(Page& page) {
+  for (const env::MemoryBudget::Statistics& budget : env::memory_statistics()) {
+    const Labels labels{{"use", budget.name}};
+    page.gauge("mullion_memory_taken_bytes", static_cast<double>(budget.taken), labels);
+    page.counter("mullion_memory_refused_total", static_cast<double>(budget.refused), labels);
+  }
+}
+
 void add_plugins(Page& page, const MetricSources& sources) {
   const plugins::Providers::Counts counts = sources.providers.counts();
   page.gauge("mullion_plugins", static_cast<double>(counts.serving), {{"serving", "true"}});
@@ -253,6 +262,7 @@ void fill(Page& page, const MetricSources& sources) {
   add_api(page, sources);
   add_ports(page, sources);
   add_pools(page);
+  add_memory(page);
   add_plugins(page, sources);
   add_rollouts(page, sources);
   add_bulks(page, sources);

@@ -246,6 +246,59 @@ def test_large_requests_of_slow_senders_fit_into_memory(site):
         "POST", "profiles", {"Name": "large", "Description": "x" * (50 * MEGABYTE)}).status_code in (201, 409))
 
 
+def unread_bytes(server):
+    """What lies in the system's buffers for the API port, sent and not read yet."""
+    rows = [line.split() for table in ("tcp", "tcp6") for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+    return sum(int(row[4].split(":")[1], 16) for row in rows if row[1].endswith(f":{server.api_port:04X}") and row[3] == "01")
+
+
+@contextlib.contextmanager
+def stalled(server, callers, count, path, size):
+    """So many senders of each caller who announce a large body and stop in its middle."""
+    with contextlib.ExitStack() as clients:
+        for caller, token in enumerate(callers):
+            for number in range(count):
+                sender = clients.enter_context(slow_client(server))
+                sender.sendall(asks("POST" if "files" in path else "PUT", path.format(f"{caller}-{number}"),
+                                    f"Content-Length: {size + MEGABYTE}", token=token))
+                with contextlib.suppress(OSError):  # refused while it was sent
+                    sender.sendall(b"x" * size)
+        wait_until("everything that was sent was read", lambda: unread_bytes(server) == 0)
+        yield
+
+
+def held(server, use):
+    return server.metrics()[f'mullion_memory_taken_bytes{{use="{use}"}}'] / MEGABYTE
+
+
+def test_stalled_uploads_hold_little_memory_together(site):
+    """Each of them held 600 KB: what had come of it, and a buffer to read more."""
+    server = site.server("a").start()
+    tokens = [caller_with(server, roles=["superuser"]).token for _ in range(3)]
+    with stalled(server, tokens, 2, "files/before/{}", 480_000):
+        before = own_megabytes(server)
+    with stalled(server, tokens, 100, "files/stalled/{}", 480_000):
+        more = own_megabytes(server) - before
+        assert 15 < held(server, "uploads") <= 32
+        assert more < 70, "32 MB that are shared, and little for each connection"
+        expect(201, server.call("POST", "files/whole", b"x" * (5 * MEGABYTE)))
+        assert server.call("GET", "files/whole").content == b"x" * (5 * MEGABYTE), "the others need not wait for room"
+    wait_until("it was given back", lambda: held(server, "uploads") == 0)
+
+
+def test_stalled_logs_of_jobs_hold_little_memory_together(site):
+    server = site.server("a").start()
+    machine = server.create("machines", {"Name": "m.limits"})
+    job = server.create("jobs", {"Machine": machine["Uuid"], "State": "created"})
+    token = caller_with(server, roles=["superuser"]).token
+    with stalled(server, [token], 40, f"jobs/{job['Uuid']}/log", 12 * MEGABYTE):
+        assert held(server, "requests") <= 256
+        assert own_megabytes(server) < 340
+        assert server.log().count("/log status=503") >= 5
+        expect(204, server.call("PUT", f"jobs/{job['Uuid']}/log", b"of somebody else"))
+    wait_until("there is room again", lambda: held(server, "requests") == 0)
+
+
 def test_a_slow_sender_is_told_so(site):
     server = site.server("a", flags=["--body-timeout", "1s", "--least-rate", "1MiB"]).start()
     upload = requests.Session()

@@ -7,13 +7,11 @@
 #include <vector>
 
 #include "api/api.h"
-#include "api/internal/held_bodies.h"
 #include "api/internal/iso_queue.h"
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/job_log_news.h"
 #include "api/internal/large_work.h"
 #include "api/internal/lead_terms.h"
-#include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
 #include "api/internal/ux_pack.h"
@@ -24,6 +22,7 @@
 #include "events/event_bus.h"
 #include "events/log_feed.h"
 #include "model/object.h"
+#include "net/held_bodies.h"
 #include "objects/context.h"
 #include "objects/stored.h"
 
@@ -73,10 +72,7 @@ struct Services : objects::WriteContext {
   UxPack ux_pack;
   const std::function<Result<std::string>(const std::vector<std::string>&)> metrics;
   std::atomic<uint64_t> websockets{0};
-  std::atomic<uint64_t> own_requests{0};     // that this server made in the name of users
-  MemoryBudget lists{size_t{256} << 20};     // what lists that are being sent remember of their objects
-  MemoryBudget requests{size_t{512} << 20};  // bodies of large requests that are read or carried out
-  MemoryBudget answers{size_t{512} << 20};   // large answers that are being sent
+  std::atomic<uint64_t> own_requests{0};  // that this server made in the name of users
   LargeWork large;
 
   /// What an object of `owner` shows as its Endpoint (design section 5).
@@ -108,7 +104,7 @@ struct Call {
   bool right_covered = true;  // false with Denied::kFilter/kFields: the handler decides piece by piece
   Target target;              // of routes with `object: true`
   std::string body;           // of routes with `body: json`
-  HeldShares held;            // what `body` takes of Services::requests
+  net::HeldShares held;       // what `body`, or another text that was read, takes of memory
   LogOrigin log;              // of the lines that are written for this request
 
   const std::string& argument(std::string_view name) const { return arguments.get(name); }

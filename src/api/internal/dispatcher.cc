@@ -58,8 +58,7 @@ bool is_json_type(std::string_view type) {
 env::Task<Result<void>> read_json_body(Call& call) {
   const uint64_t limit =
       call.route->body_limit != 0 ? call.route->body_limit : call.services.limits.body_bytes;
-  Result<std::string> body =
-      co_await read_held(*call.request.body, limit, call.services.requests, caller_of(call).name, call.held);
+  Result<std::string> body = co_await read_held_body(call, limit);
   if (!body) co_return body.error();
   call.body = std::move(*body);
   const auto type = call.request.headers.get("Content-Type");
@@ -369,7 +368,9 @@ env::Task<net::Response> answer_request(Services& services, net::Request& reques
   try {
     Result<net::Response> answer = co_await serve(call, std::move(known));
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
-    if (Result<void> fits = hold_answer(response, services.answers, caller_of(call).name); !fits)
+    if (Result<void> fits =
+            hold_answer(response, env::memory_for(env::Memory::kAnswers), caller_of(call).name);
+        !fits)
       response = error_response(untold(call, response.status, fits.error()), request.method);
     guard_body(call, response);
   } catch (const store::ReadFailure& failure) {

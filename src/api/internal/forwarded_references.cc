@@ -113,8 +113,7 @@ env::Task<Result<void>> check_forwarded_references(Call& call, net::BodySourcePt
     return may_all(call.principal, member.target, member.action);
   });
   if (members.empty()) co_return Result<void>{};
-  Result<std::string> text = co_await read_held(*call.request.body, call.services.limits.body_bytes,
-                                                call.services.requests, caller_of(call).name, call.held);
+  Result<std::string> text = co_await read_held_body(call, call.services.limits.body_bytes);
   if (!text) co_return text.error();
   Result<void> fine;
   if (text->size() > LargeWork::kLarge) {

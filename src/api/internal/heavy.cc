@@ -12,6 +12,11 @@ env::Caller caller_of(const Call& call) {
   return caller;
 }
 
+env::Task<Result<std::string>> read_held_body(Call& call, uint64_t limit) {
+  env::MemoryBudget& budget = env::memory_for(env::Memory::kRequests);
+  co_return co_await net::read_held(*call.request.body, limit, budget, caller_of(call).name, call.held);
+}
+
 env::Task<Result<void>> run_heavy(const Call& call, env::Pool pool, std::function<void()> function) {
   env::Caller caller = caller_of(call);
   Result<void> run = co_await env::run_blocking(pool, std::move(caller), [&] {

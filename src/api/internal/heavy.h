@@ -9,6 +9,9 @@ namespace mullion::api {
 /// On whose account the work of this request is done: the principal's, or, before a login, the address's.
 env::Caller caller_of(const Call& call);
 
+/// The body of this request, held on its caller's account until it is answered; kTooLarge beyond `limit`.
+env::Task<Result<std::string>> read_held_body(Call& call, uint64_t limit);
+
 /// Runs `function` in `pool`; the error of a pool that has too much to do (503) when it was not run.
 env::Task<Result<void>> run_heavy(const Call& call, env::Pool pool, std::function<void()> function);
 

@@ -156,7 +156,7 @@ env::Task<Result<net::Response>> show_job_log(Call& call) {
 }
 
 env::Task<Result<net::Response>> append_job_log(Call& call) {
-  Result<std::string> text = co_await net::read_all(*call.request.body, kLargestLogPiece);
+  Result<std::string> text = co_await read_held_body(call, kLargestLogPiece);
   if (!text) co_return text.error();
   Result<void> appended;
   Services& services = call.services;

@@ -69,7 +69,7 @@ class ListBody final : public net::BodySource {
 
   /// What it takes while it is sent, bytes.
   size_t memory() const { return refs_.bytes() + kPieceBytes; }
-  void hold(MemoryBudget::Share share) { share_.emplace(std::move(share)); }
+  void hold(env::MemoryBudget::Share share) { share_.emplace(std::move(share)); }
 
  private:
   Result<void> fill_as_of_now() {
@@ -128,7 +128,7 @@ class ListBody final : public net::BodySource {
   Services& services_;
   const model::ObjectType& type_;
   PackedRefs refs_;  // still to come
-  std::optional<MemoryBudget::Share> share_;
+  std::optional<env::MemoryBudget::Share> share_;
   View view_;
   LiveRights rights_;
   const env::Caller caller_;
@@ -216,7 +216,8 @@ std::unique_ptr<ListBody> list_body(const Call& call, const View& view,
 
 /// A list that is sent in pieces remembers what it is to show for as long as the client takes.
 Result<net::BodySourcePtr> streamed_list(const Call& call, std::unique_ptr<ListBody> body) {
-  std::optional<MemoryBudget::Share> share = call.services.lists.take(body->memory(), caller_of(call).name);
+  env::MemoryBudget& budget = env::memory_for(env::Memory::kLists);
+  std::optional<env::MemoryBudget::Share> share = budget.take(body->memory(), caller_of(call).name);
   if (!share)
     return Error(ErrorCode::kUnavailable, "Too many long lists are being sent; try again, or ask for less");
   body->hold(std::move(*share));

@@ -30,7 +30,7 @@ class Buffer {
     if (capacity_ - size() >= wanted) {
       std::memmove(bytes_.get(), bytes_.get() + begin_, size());
     } else {
-      grow(size() + wanted);
+      move_to(capacity_for(size() + wanted));
     }
     end_ -= begin_;
     begin_ = 0;
@@ -38,17 +38,25 @@ class Buffer {
   }
   size_t room() const { return capacity_ - end_; }
   void commit(size_t count) { end_ += count; }
-  /// Gives the memory of an empty buffer back: an idle connection should cost little.
-  void release_if_empty() {
-    if (!empty()) return;
-    bytes_.reset();
-    capacity_ = begin_ = end_ = 0;
+  /// Gives back the memory that the content does not need: who waits for a peer should cost little.
+  void release_unused() {
+    if (empty()) {
+      bytes_.reset();
+      capacity_ = begin_ = end_ = 0;
+    } else if (capacity_for(size()) < capacity_) {
+      move_to(capacity_for(size()));
+      end_ -= begin_;
+      begin_ = 0;
+    }
   }
 
  private:
-  void grow(size_t least) {
-    size_t capacity = capacity_ == 0 ? 4096 : capacity_;
-    while (capacity < least) capacity *= 2;
+  static size_t capacity_for(size_t bytes) {
+    size_t capacity = 4096;
+    while (capacity < bytes) capacity *= 2;
+    return capacity;
+  }
+  void move_to(size_t capacity) {
     std::unique_ptr<char[]> bytes(new char[capacity]);
     if (!empty()) std::memcpy(bytes.get(), bytes_.get() + begin_, size());
     bytes_ = std::move(bytes);

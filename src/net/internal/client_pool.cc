@@ -112,7 +112,7 @@ ClientConnectionPtr ClientPool::take_idle() {
 
 void ClientPool::give_back(ClientConnectionPtr connection) {
   connection->idle_until = deadline_after(kKeepIdle);
-  connection->buffer.release_if_empty();
+  connection->buffer.release_unused();
   Lock lock(mutex_);
   if (closed_ || idle_.size() >= options_.max_idle_connections || !connection->buffer.empty()) return;
   idle_.push_back(std::move(connection));

@@ -251,19 +251,17 @@ class Connection::RequestBody final : public BodySource {
       if (!written) co_return Error(ErrorCode::kUnreachable, "the client does not take 100 Continue");
     }
     // What does not become a body piece (a chunk header) must fit here.
-    if (owner.buffer_.size() > kBodyReadBytes)
+    if (owner.buffer_.size() > kReadBytes)
       co_return Error(ErrorCode::kBadRequest, "chunk header is too long");
-    char* const room = owner.buffer_.prepare(kBodyReadBytes);
     const Deadline deadline = deadline_after(owner.limits_.body_timeout);
     const Deadline asked = deadline_after(env::Duration::zero());
-    Result<size_t> got = co_await owner.stream_->read_some(room, kBodyReadBytes, deadline);
+    Result<size_t> got = co_await owner.stream_->read_into(owner.buffer_, kBodyReadBytes, deadline);
     const env::Duration waited = deadline_after(env::Duration::zero()) - asked;
     if (!pace_.add(got ? *got : 0, waited)) got = too_slow("sends", pace_.least_rate());
     if (!got && got.error().code == ErrorCode::kTimeout) owner.server_->admission->note_cut();
     if (!got) co_return got.error();
     if (*got == 0)
       co_return Error(ErrorCode::kUnreachable, "the client closed the connection inside the body");
-    owner.buffer_.commit(*got);
     co_return Result<void>();
   }
 
@@ -371,15 +369,13 @@ Task<Connection::Next> Connection::serve_one() {
 
 Task<bool> Connection::wait_for_request() {
   while (buffer_.empty()) {
-    buffer_.release_if_empty();
+    buffer_.release_unused();
     const Deadline idle = deadline_after(limits_.idle_timeout);
     Result<void> ready = co_await stream_->wait_readable(idle);
     if (!ready) co_return false;
-    char* const room = buffer_.prepare(kReadBytes);
     const Deadline deadline = deadline_after(limits_.header_timeout);
-    Result<size_t> got = co_await stream_->read_some(room, kReadBytes, deadline);
+    Result<size_t> got = co_await stream_->read_into(buffer_, kReadBytes, deadline);
     if (!got || *got == 0) co_return false;
-    buffer_.commit(*got);
   }
   server_->set_idle(this, false);
   co_return true;
@@ -392,10 +388,8 @@ Task<bool> Connection::read_header() {
     buffer_.consume(used);
     if (parser_.failure() != MessageParser::Failure::kNone) co_return false;
     if (parser_.header_done()) co_return true;
-    char* const room = buffer_.prepare(kReadBytes);
-    Result<size_t> got = co_await stream_->read_some(room, kReadBytes, deadline);
+    Result<size_t> got = co_await stream_->read_into(buffer_, kReadBytes, deadline);
     if (!got || *got == 0) co_return false;
-    buffer_.commit(*got);
   }
 }
 

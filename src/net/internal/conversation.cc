@@ -142,7 +142,7 @@ Task<Result<void>> Conversation::fill_buffer() {
     const Deadline deadline = read_deadline();
     ErrorCode code = ErrorCode::kTimeout;
     if (buffer_.empty()) {
-      buffer_.release_if_empty();
+      buffer_.release_unused();
       Result<void> ready = co_await stream_->wait_readable(deadline);
       if (!ready && ready.error().code != ErrorCode::kTimeout) co_return ready;
       code = ready ? ErrorCode::kInternal : ErrorCode::kTimeout;

@@ -295,6 +295,22 @@ Task<Result<size_t>> Stream::read_some(char* data, size_t size, Deadline deadlin
   }
 }
 
+Task<Result<size_t>> Stream::read_into(Buffer& buffer, size_t size, Deadline deadline) {
+  while (true) {
+    Result<std::optional<size_t>> got = try_read(buffer.prepare(size), size);
+    if (!got) co_return got.error();
+    if (got->has_value()) {
+      buffer.commit(**got);
+      unyielded_[kRead] += **got;
+      if (turn_is_over(kRead)) co_await asio::post(asio::use_awaitable);
+      co_return **got;
+    }
+    buffer.release_unused();
+    Result<void> ready = co_await wait(kRead, deadline);
+    if (!ready) co_return ready.error();
+  }
+}
+
 Result<std::optional<size_t>> Stream::try_read(char* data, size_t size) {
   Lock lock(mutex_);
   if (aborted_) return cut_error();

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/runtime.h"
+#include "net/internal/buffer.h"
 #include "net/internal/pace.h"
 
 struct ssl_st;
@@ -66,6 +67,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Task<Result<void>> wait_readable(Deadline deadline);
   /// At least one byte, or 0 at the end of the stream.
   Task<Result<size_t>> read_some(char* data, size_t size, Deadline deadline);
+  /// The same into `buffer`, which has room for `size` bytes only while there is something to be read: for as
+  /// long as a peer is waited for, nothing is held but what it sent. 0 at the end of the stream.
+  Task<Result<size_t>> read_into(Buffer& buffer, size_t size, Deadline deadline);
   /// Writes everything; kTimeout when the peer takes nothing for `patience`, or is slower than `pace` allows.
   /// What the peer takes is what its machine acknowledged, not what fitted into the buffers of this one.
   Task<Result<void>> write(Pieces pieces, env::Duration patience, Pace* pace = nullptr);

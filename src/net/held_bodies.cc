@@ -1,33 +1,37 @@
-#include "api/internal/held_bodies.h"
+#include "net/held_bodies.h"
 
 #include <fmt/format.h>
 
-namespace mullion::api {
+#include <algorithm>
+
+namespace mullion::net {
 namespace {
 
-constexpr size_t kUncounted = size_t{1} << 20;
-/// By which a share grows with its body.
+/// Of one request: what most have, and what many thousands may hold at the same time.
+constexpr size_t kUncounted = size_t{16} << 10;
+/// What is counted grows by so much with its body, and by as much as there is before.
 constexpr size_t kStep = size_t{4} << 20;
+constexpr size_t kUncountedAnswer = size_t{64} << 10;
 
 Error no_room(std::string_view what) {
   return Error(ErrorCode::kUnavailable, fmt::format("Too many large {} at the same time; try again", what));
 }
 
-class CountedBody final : public net::BodySource {
+class CountedBody final : public BodySource {
  public:
-  CountedBody(net::BodySourcePtr body, MemoryBudget::Share share)
+  CountedBody(BodySourcePtr body, env::MemoryBudget::Share share)
       : share_(std::move(share)), body_(std::move(body)) {}
   env::Task<Result<std::string_view>> next() override { return body_->next(); }
   std::optional<uint64_t> size() const override { return body_->size(); }
 
  private:
-  MemoryBudget::Share share_;
-  net::BodySourcePtr body_;
+  env::MemoryBudget::Share share_;
+  BodySourcePtr body_;
 };
 
 }  // namespace
 
-env::Task<Result<std::string>> read_held(net::BodySource& source, uint64_t limit, MemoryBudget& budget,
+env::Task<Result<std::string>> read_held(BodySource& source, uint64_t limit, env::MemoryBudget& budget,
                                          std::string caller, HeldShares& held) {
   const Error too_large(ErrorCode::kTooLarge, fmt::format("body is larger than {} bytes", limit));
   const std::optional<uint64_t> size = source.size();
@@ -40,23 +44,24 @@ env::Task<Result<std::string>> read_held(net::BodySource& source, uint64_t limit
     if (piece->empty()) break;
     if (piece->size() > limit - text.size()) co_return too_large;
     while (text.size() + piece->size() > room) {
-      std::optional<MemoryBudget::Share> share = budget.take(kStep, caller);
+      const size_t step = std::min<size_t>(room, kStep);
+      std::optional<env::MemoryBudget::Share> share = budget.take(step, caller);
       if (!share) co_return no_room("requests are sent");
       held.push_back(std::move(*share));
-      room += kStep;
+      room += step;
     }
     text.append(*piece);
   }
   co_return text;
 }
 
-Result<void> hold_answer(net::Response& response, MemoryBudget& budget, const std::string& caller) {
+Result<void> hold_answer(Response& response, env::MemoryBudget& budget, const std::string& caller) {
   std::string* const text = std::get_if<std::string>(&response.body);
-  if (text == nullptr || text->size() <= kUncounted) return {};
-  std::optional<MemoryBudget::Share> share = budget.take(text->size(), caller);
+  if (text == nullptr || text->size() <= kUncountedAnswer) return {};
+  std::optional<env::MemoryBudget::Share> share = budget.take(text->size(), caller);
   if (!share) return no_room("answers are taken");
-  response.body = std::make_unique<CountedBody>(net::body_from_string(std::move(*text)), std::move(*share));
+  response.body = std::make_unique<CountedBody>(body_from_string(std::move(*text)), std::move(*share));
   return {};
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::net
