@@ -115,6 +115,7 @@ class FileBlobs final : public SharedBlobs {
   Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                         bool all) override;
   Result<Info> stat(std::string_view bucket, std::string_view path) override;
+  Result<Info> look(std::string_view bucket, std::string_view path) override;
   Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body,
                          UploadOptions options) override;
   Task<Result<Progress>> append(std::string bucket, std::string path, net::BodySource& body,
@@ -129,7 +130,9 @@ class FileBlobs final : public SharedBlobs {
   void noticed(const std::string& name) override;
 
  private:
+  enum class Sum { kComputed, kRemembered };
   static env::Path clean_root(env::Path root);
+  Result<Info> describe(std::string_view bucket, std::string_view path, Sum sum) const;
   Result<void> check_space(const net::BodySource& body) const;
   Task<Result<void>> append_piece(OutputFile& output, net::BodySource& body, net::ByteRange bytes,
                                   const std::string& caller) const;
@@ -190,6 +193,14 @@ Result<std::vector<std::string>> FileBlobs::list(std::string_view bucket, std::s
 }
 
 Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view path) {
+  return describe(bucket, path, Sum::kComputed);
+}
+
+Result<Blobs::Info> FileBlobs::look(std::string_view bucket, std::string_view path) {
+  return describe(bucket, path, Sum::kRemembered);
+}
+
+Result<Blobs::Info> FileBlobs::describe(std::string_view bucket, std::string_view path, Sum sum) const {
   const auto clean = clean_path(path, false);
   const Error absent =
       about_file(ErrorCode::kNotFound, "GET", bucket, clean ? *clean : path, "Not a regular file");
@@ -204,7 +215,12 @@ Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view pa
   info.modified = wall_time(file->facts());
   info.number = file->facts().number;
   if (bucket == kInstalls) return info;  // thousands of files, each read once by a few machines
-  auto sha256 = sums_.of(full_name(bucket, *clean), *file);
+  const std::string name = full_name(bucket, *clean);
+  if (sum == Sum::kRemembered) {
+    info.sha256 = sums_.remembered(name, *file).value_or("");
+    return info;
+  }
+  auto sha256 = sums_.of(name, *file);
   if (!sha256) return named(sha256.error(), "GET", bucket, *clean);
   info.sha256 = std::move(*sha256);
   return info;
@@ -371,8 +387,8 @@ Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, n
 }
 
 /// Exactly the bytes that were announced, or, when the sender was cut off, the first of them.
-Task<Result<void>> FileBlobs::append_piece(OutputFile& output, net::BodySource& body,
-                                           net::ByteRange bytes, const std::string& caller) const {
+Task<Result<void>> FileBlobs::append_piece(OutputFile& output, net::BodySource& body, net::ByteRange bytes,
+                                           const std::string& caller) const {
   const uint64_t length = bytes.last - bytes.first + 1;
   env::Sha256 unused;
   Result<uint64_t> received = co_await receive(output, unused, body, length, caller);
@@ -562,6 +578,14 @@ Result<net::BodySourcePtr> FileBlobs::open(const Info& info, uint64_t first, uin
 }
 
 }  // namespace
+
+Task<Result<Blobs::Info>> stat_aside(Blobs& blobs, std::string bucket, std::string path) {
+  Result<Blobs::Info> info = Blobs::Info{};
+  co_await env::run_blocking([&] { info = blobs.look(bucket, path); });
+  if (info && info->sha256.empty())
+    co_await env::run_blocking(env::Pool::kLong, [&] { info = blobs.stat(bucket, path); });
+  co_return info;
+}
 
 std::unique_ptr<Blobs> make_blobs(env::Path root, const BlobLimits& limits) {
   return std::make_unique<FileBlobs>(std::move(root), limits, nullptr);

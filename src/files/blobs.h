@@ -61,6 +61,9 @@ class Blobs {
   /// are the programs of plugin providers, "catalog" is what the catalog keeps. Reads the whole file once
   /// when it was not put here by put().
   virtual Result<Info> stat(std::string_view bucket, std::string_view path) = 0;
+  /// The same without reading the file: a checksum that nobody has computed yet is left out. For whatever a
+  /// stranger may ask: stat() is long work then (env::Pool::kLong), on the account of who wants the checksum.
+  virtual Result<Info> look(std::string_view bucket, std::string_view path) { return stat(bucket, path); }
   /// Streams `body` in. kConflict "Failed to ensure final directory for X exists", kTooLarge, kInvalid (an
   /// archive that is refused), kInsufficientStorage, kUnavailable (too much other work of the caller, or the
   /// server stops). Refused uploads leave nothing behind.
@@ -104,6 +107,9 @@ class Blobs {
   /// about any more.
   virtual Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) = 0;
 };
+/// stat() beside the coroutine threads, for what the server does by itself: as long work only when the
+/// checksum has to be computed.
+Task<Result<Blobs::Info>> stat_aside(Blobs& blobs, std::string bucket, std::string path);
 /// Reads the checksums of uploads that are remembered below `root`.
 std::unique_ptr<Blobs> make_blobs(env::Path root, const BlobLimits& limits = {});
 

@@ -1,6 +1,7 @@
 """What strangers may hold of a server: connections, handshakes, threads for hashing, and its patience."""
 import base64
 import contextlib
+import hashlib
 import json
 import pathlib
 import re
@@ -297,6 +298,45 @@ def test_stalled_logs_of_jobs_hold_little_memory_together(site):
         assert server.log().count("/log status=503") >= 5
         expect(204, server.call("PUT", f"jobs/{job['Uuid']}/log", b"of somebody else"))
     wait_until("there is room again", lambda: held(server, "requests") == 0)
+
+
+def test_files_whose_checksums_nobody_knows_hold_nobody_up(site):
+    """They are read whole for the header of a first answer. No header is worth that to who has no login."""
+    server = site.server("a").start()
+    other = caller_with(server, roles=["superuser"])
+    names = [f"unknown/{i}" for i in range(40)]
+    expect(201, server.call("POST", "files/unknown/known", b"content"))
+    for name in names:
+        with open(server.root / "files" / name, "wb") as file:
+            file.truncate(2 << 30)
+    for name in names:
+        shown = requests.head(f"http://127.0.0.1:{server.static_port}/files/{name}", timeout=60)
+        assert shown.status_code == 200 and "X-DRP-SHA256SUM" not in shown.headers and shown.headers["ETag"]
+    assert pool(server, "run_seconds_count", "long") < len(names) / 2, "they were not read"
+    known = requests.head(f"http://127.0.0.1:{server.static_port}/files/unknown/known", timeout=60)
+    assert known.headers["X-DRP-SHA256SUM"] == hashlib.sha256(b"content").hexdigest()
+    statuses = []
+
+    def ask(name):
+        with contextlib.suppress(requests.RequestException):  # the server ends before the last is read
+            statuses.append(session(login=(USER, PASSWORD)).head(f"{server.url}/api/v3/files/{name}", timeout=60).status_code)
+    threads = [threading.Thread(target=ask, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until("files wait to be read", lambda: pool(server, "waiting", "long") > 10)
+        began = pool(server, "run_seconds_count", "long")
+        for number in range(10):
+            expect(201, other.call("POST", f"files/small/{number}", b"content"))
+            assert other.call("GET", f"files/small/{number}").content == b"content"
+            assert other.call("GET", "info").status_code == 200
+        assert pool(server, "waiting", "long") > 0, "nobody waited for the end of the flood"
+        assert pool(server, "run_seconds_count", "long") - began < len(names) / 2
+    finally:
+        assert server.stop() == 0, "and it ends with a stop"
+        for thread in threads:
+            thread.join()
+    assert statuses.count(503) >= 1 and set(statuses) <= {200, 503}, "one caller has so many places"
 
 
 def test_a_slow_sender_is_told_so(site):

@@ -92,13 +92,18 @@ net::Response not_here_yet(const net::Request& request, const Error& error) {
   return response;
 }
 
+/// Whether a file whose checksum is not known is served without it, left alone (absent), or read for it.
+enum class Unsummed { kServed, kLeft, kRead };
+
 /// Between looking at a file and opening it somebody may replace it: then its successor is served.
-Result<net::Response> serve_newest(files::Blobs& blobs, const net::Request& request,
-                                   const std::string& bucket, const std::string& path, ServeAs as) {
+std::optional<Result<net::Response>> serve_newest(files::Blobs& blobs, const net::Request& request,
+                                                  const std::string& bucket, const std::string& path,
+                                                  ServeAs as, Unsummed unsummed) {
   constexpr int kTries = 5;
   Error failure;
   for (int i = 0; i < kTries; ++i) {
-    const auto info = blobs.stat(bucket, path);
+    const auto info = unsummed == Unsummed::kRead ? blobs.stat(bucket, path) : blobs.look(bucket, path);
+    if (info && info->sha256.empty() && unsummed == Unsummed::kLeft) return std::nullopt;
     if (!info && info.error().code == ErrorCode::kUnavailable) return not_here_yet(request, info.error());
     if (!info) return Error(ErrorCode::kNotFound, "", bucket, "/" + path, {"Not a regular file"});
     auto response = transfer_blob(blobs, request, bucket, *info, as);
@@ -158,14 +163,24 @@ env::Task<Result<net::Response>> upload_piece(Call& call, std::string bucket, st
 }  // namespace
 
 env::Task<Result<net::Response>> serve_blob(files::Blobs& blobs, const net::Request& request,
-                                            std::string bucket, std::string path, ServeAs as) {
-  co_return co_await beside([&] { return serve_newest(blobs, request, bucket, path, as); });
+                                            std::string bucket, std::string path, ServeAs as,
+                                            std::optional<env::Caller> caller) {
+  std::optional<Result<net::Response>> response;
+  const Unsummed unsummed = caller ? Unsummed::kLeft : Unsummed::kServed;
+  co_await env::run_blocking([&] { response = serve_newest(blobs, request, bucket, path, as, unsummed); });
+  if (response) co_return std::move(*response);
+  const Result<void> run = co_await env::run_blocking(env::Pool::kLong, *caller, [&] {
+    response = serve_newest(blobs, request, bucket, path, as, Unsummed::kRead);
+  });
+  if (!run) co_return run.error();
+  co_return std::move(*response);
 }
 
 env::Task<Result<net::Response>> show_blob(Call& call, std::string bucket) {
   const std::string path = call.argument("rest");
   if (!call.flag("partial")) {
-    co_return co_await serve_blob(call.services.blobs, call.request, bucket, path, ServeAs::kBytes);
+    co_return co_await serve_blob(call.services.blobs, call.request, bucket, path, ServeAs::kBytes,
+                                  caller_of(call));
   }
   const auto size = co_await beside([&] { return call.services.blobs.unfinished(bucket, path); });
   if (!size) co_return blob_error(bucket, path, size.error());

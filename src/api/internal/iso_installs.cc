@@ -140,7 +140,7 @@ void unpack_missing(Services& services, std::string iso) {
     co_await env::run_blocking(env::Pool::kLong, [&] {
       wanted = named_installs(services, iso);
       std::erase_if(wanted, [&](const IsoInstall& install) {
-        return !services.blobs.stat("isos", install.iso) || is_current(services, install);
+        return !services.blobs.look("isos", install.iso) || is_current(services, install);
       });
     });
     for (IsoInstall& install : wanted) install.anew = false;

@@ -48,7 +48,7 @@ std::vector<IsoInstall> isos_to_unpack(const Call& call, const std::vector<std::
   std::vector<IsoInstall> isos = isos_of(*bootenv);
   std::erase_if(isos, [&](const IsoInstall& iso) {
     return std::find(architectures.begin(), architectures.end(), iso.architecture) == architectures.end() ||
-           !call.services.blobs.stat("isos", iso.iso);
+           !call.services.blobs.look("isos", iso.iso);
   });
   return isos;
 }

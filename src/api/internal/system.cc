@@ -21,7 +21,7 @@ env::Task<Result<net::BodySourcePtr>> uploaded_package(Call& call, std::string n
                       {fmt::format("file: {} is no file of this server", name)});
   if (!name.starts_with(kFiles)) co_return missing;
   Result<files::Blobs::Info> info = missing;
-  co_await env::run_blocking([&] { info = call.services.blobs.stat("files", name.substr(kFiles.size())); });
+  co_await env::run_blocking([&] { info = call.services.blobs.look("files", name.substr(kFiles.size())); });
   if (!info || info->size == 0) co_return missing;
   co_return call.services.blobs.open(*info, 0, info->size - 1);
 }

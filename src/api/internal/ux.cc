@@ -51,7 +51,7 @@ constexpr FixedHeader kForeignHeaders[] = {
 };
 
 std::string file_text(files::Blobs& blobs, std::string_view path) {
-  const Result<files::Blobs::Info> info = blobs.stat("files", path);
+  const Result<files::Blobs::Info> info = blobs.look("files", path);
   if (!info || info->size > kLargestVersionFile) return "";
   Result<std::string> text = env::read_file(info->file);
   return text ? std::move(*text) : "";
@@ -98,7 +98,7 @@ void add_missing(net::Response& response, const FixedHeader (&headers)[Count]) {
   }
 }
 
-bool is_there(files::Blobs& blobs, std::string_view path) { return blobs.stat("files", path).ok(); }
+bool is_there(files::Blobs& blobs, std::string_view path) { return blobs.look("files", path).ok(); }
 
 }  // namespace
 

@@ -114,9 +114,7 @@ void Fetcher::sweep() {
 }
 
 env::Task<Result<files::Blobs::Info>> Fetcher::look(std::string path) {
-  Result<Info> info = Info{};
-  co_await env::run_blocking([&] { info = dependencies_.blobs.stat(kFilesBucket, path); });
-  co_return info;
+  co_return co_await files::stat_aside(dependencies_.blobs, std::string(kFilesBucket), std::move(path));
 }
 
 env::Task<Result<files::Blobs::Info>> Fetcher::join(PendingPtr pending) {

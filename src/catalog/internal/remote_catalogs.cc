@@ -202,22 +202,23 @@ void RemoteCatalogs::take(const std::string& place, const Result<Document>& docu
 }
 
 /// Blocks.
-Result<RemoteCatalogs::Document> RemoteCatalogs::read_own(const std::string& place, const std::string& etag) {
-  std::string path = place.substr(kSelf.size());
-  if (path.starts_with("files/")) path.erase(0, 6);
-  const auto info = dependencies_.blobs.stat("files", path);
-  if (!info) return info.error();
-  if (info->size > kLargestCatalog) return Error(ErrorCode::kTooLarge, "larger than a catalog may be");
-  if (info->sha256 == etag) return Document{std::nullopt, etag};
-  auto text = env::read_file(info->file);
+Result<RemoteCatalogs::Document> RemoteCatalogs::read_own(const files::Blobs::Info& info,
+                                                          const std::string& etag) {
+  if (info.size > kLargestCatalog) return Error(ErrorCode::kTooLarge, "larger than a catalog may be");
+  if (info.sha256 == etag) return Document{std::nullopt, etag};
+  auto text = env::read_file(info.file);
   if (!text) return text.error();
-  return Document{std::move(*text), info->sha256};
+  return Document{std::move(*text), info.sha256};
 }
 
 env::Task<Result<RemoteCatalogs::Document>> RemoteCatalogs::read_place(std::string place, std::string etag) {
   if (place.starts_with(kSelf)) {
+    std::string path = place.substr(kSelf.size());
+    if (path.starts_with("files/")) path.erase(0, 6);
+    const auto info = co_await files::stat_aside(dependencies_.blobs, "files", std::move(path));
+    if (!info) co_return info.error();
     Result<Document> own = Document();
-    co_await env::run_blocking([&] { own = read_own(place, etag); });
+    co_await env::run_blocking([&] { own = read_own(*info, etag); });
     co_return own;
   }
   CatalogUrl source = catalog_url(place);

@@ -70,7 +70,7 @@ class RemoteCatalogs {
   bool is_wanted(const std::string& place) const;
   env::Task<void> until_unwanted(std::string place);
   env::Task<Result<Document>> read_place(std::string place, std::string etag);
-  Result<Document> read_own(const std::string& place, const std::string& etag);
+  static Result<Document> read_own(const files::Blobs::Info& info, const std::string& etag);
   env::Path cache_file(const std::string& place) const;
   void load(const std::string& place);
   void take(const std::string& place, const Result<Document>& document);
