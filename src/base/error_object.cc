@@ -12,7 +12,38 @@ namespace {
 
 namespace json = boost::json;
 
-std::string utf8_of(std::string_view text) { return is_valid_utf8(text) ? std::string(text) : escaped(text); }
+/// Of one text of an error, and about how much of all its messages: what strangers wrote is repeated in many
+/// of them, and whoever asks has it already.
+constexpr size_t kLongestText = size_t{128} << 10;
+constexpr size_t kLongestMessages = 4 * kLongestText;
+
+std::string_view cut(std::string_view text) {
+  if (text.size() <= kLongestText) return text;
+  size_t end = kLongestText;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // between characters
+  return text.substr(0, end);
+}
+
+std::string shown(std::string_view text) {
+  const std::string_view kept = cut(text);
+  std::string out = is_valid_utf8(kept) ? std::string(kept) : std::string(cut(escaped(kept)));
+  if (kept.size() < text.size()) out += "...";
+  return out;
+}
+
+json::array shown_messages(const std::vector<std::string>& messages) {
+  json::array out;
+  size_t bytes = 0;
+  for (const std::string& message : messages) {
+    if (bytes > kLongestMessages) {
+      out.emplace_back("and " + std::to_string(messages.size() - out.size()) + " more");
+      break;
+    }
+    out.emplace_back(shown(message));
+    bytes += out.back().get_string().size();
+  }
+  return out;
+}
 
 std::string text_in(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -22,13 +53,10 @@ std::string text_in(const json::object& object, std::string_view name) {
 }  // namespace
 
 json::object error_object(const Error& error) {
-  json::array messages;
-  for (const std::string& message : error.messages) messages.emplace_back(utf8_of(message));
-  json::object out{
-      {"Model", utf8_of(error.model)}, {"Key", utf8_of(error.key)}, {"Type", utf8_of(error.type)}};
-  out["Messages"] = std::move(messages);
+  json::object out{{"Model", shown(error.model)}, {"Key", shown(error.key)}, {"Type", shown(error.type)}};
+  out["Messages"] = shown_messages(error.messages);
   out["Code"] = error.status();
-  if (!error.field.empty()) out["Field"] = utf8_of(error.field);
+  if (!error.field.empty()) out["Field"] = shown(error.field);
   return out;
 }
 

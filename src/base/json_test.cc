@@ -71,6 +71,21 @@ TEST(ErrorObject, IsReadAsItWasWritten) {
   EXPECT_EQ(read->status_override, 409);
 }
 
+TEST(ErrorObject, RepeatsNoMoreThanItsBound) {
+  const std::string megabyte(size_t{1} << 20, 'x');
+  std::string umlauts = "x";
+  while (umlauts.size() < (size_t{256} << 10)) umlauts += "ü";
+  Error error(ErrorCode::kInvalid, megabyte, megabyte, megabyte, {umlauts});
+  error.messages.insert(error.messages.end(), 1000, megabyte);
+  const json::object object = error_object(error);
+  EXPECT_LT(json::serialize(object).size(), size_t{1500} << 10);
+  const std::string_view first = object.at("Messages").at(0).get_string();
+  EXPECT_TRUE(first.ends_with("ü...")) << "cut between characters";
+  EXPECT_EQ(object.at("Messages").as_array().back().as_string(), "and 997 more");
+  error.messages = {std::string(size_t{64} << 10, 'x')};
+  EXPECT_EQ(error_object(error).at("Messages").at(0).as_string().size(), size_t{64} << 10) << "this is whole";
+}
+
 TEST(ErrorObject, HoldsUtf8WhateverWasSent) {
   EXPECT_EQ(error_object(Error(ErrorCode::kInvalid, "no \xff")).at("Messages").at(0).as_string(), "no \\xff");
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 
 #include "files/file_handle.h"
 #include "files/internal/archive_input.h"
@@ -52,6 +53,7 @@ class Exploder {
   Result<void> one(archive_entry* entry) {
     const std::optional<std::string> whole = entry_name(input_.reader(), entry);
     if (!whole) return nameless();
+    if (whole->size() > PATH_MAX) return nameless();  // no file can have it, and nobody can read it
     const std::string_view name = without_dot(*whole);
     if (name.empty() || name == ".") return {};  // the directory itself
     if (name.starts_with('/')) return suspicious(name, "has an absolute path");

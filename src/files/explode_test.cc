@@ -2,6 +2,7 @@
 #include <archive_entry.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <lzma.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -9,6 +10,7 @@
 
 #include "env/random.h"
 #include "files/archive.h"
+#include "files/blobs_testing.h"
 #include "files/internal/archive_reader.h"
 
 namespace mullion::files {
@@ -268,6 +270,50 @@ TEST_F(ExplodeTest, EveryCompressionIsRead) {
     ASSERT_TRUE(files) << filter << files.error().text();
     EXPECT_EQ(*files, std::vector<std::string>{"one"});
   }
+}
+
+/// `packed` by xz, telling that it takes 1 GiB to be unpacked.
+std::string greedy_xz(std::string packed) {
+  constexpr size_t kHeader = 12;  // where the one of the first block begins
+  constexpr char kOneGigabyte = 36;
+  const size_t size = (static_cast<unsigned char>(packed[kHeader]) + size_t{1}) * 4;
+  packed[packed.find("\x21\x01", kHeader + 2) + 2] = kOneGigabyte;  // behind the name of the filter
+  const uint32_t sum =
+      lzma_crc32(reinterpret_cast<const uint8_t*>(packed.data() + kHeader), size - sizeof(uint32_t), 0);
+  for (size_t i = 0; i < sizeof(sum); ++i)
+    packed[kHeader + size - sizeof(sum) + i] = static_cast<char>(sum >> (8 * i));
+  return packed;
+}
+
+TEST_F(ExplodeTest, WhatTakesMuchMemoryToUnpackIsRefused) {
+  const auto outcome_of = [this](const std::string& archive) {
+    std::ofstream(root_ / "greedy", std::ios::binary) << archive;
+    const auto files = explode(root_ / "greedy", root_ / env::random_uuid(), {});
+    return files ? "unpacked" : files.error().messages.front();
+  };
+  const std::string tar = testing::tar_of({{"a", std::string(1000, 'x')}});
+  std::string packed(10'000, '\0');
+  size_t size = 0;
+  ASSERT_EQ(
+      lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, nullptr, reinterpret_cast<const uint8_t*>(tar.data()),
+                              tar.size(), reinterpret_cast<uint8_t*>(packed.data()), &size, packed.size()),
+      LZMA_OK);
+  packed.resize(size);
+  EXPECT_EQ(outcome_of(packed), "unpacked");
+  EXPECT_EQ(outcome_of(greedy_xz(packed)), "Cannot explode: it takes more than 134217728 bytes of memory");
+  EXPECT_EQ(outcome_of(packed + greedy_xz(packed)),
+            "Cannot explode: it takes more than 134217728 bytes of memory")
+      << "also behind another one";
+  EXPECT_EQ(outcome_of(packed.substr(0, packed.size() / 2)), "Cannot explode: it is damaged, or cut off");
+}
+
+TEST_F(ExplodeTest, NamesThatNoFileCanHaveAreNotRepeated) {
+  const std::string name(size_t{900} << 10, 'n');
+  std::ofstream(root_ / "long.tar", std::ios::binary) << testing::tar_of({{"../" + name, "x"}});
+  const auto refused = explode(root_ / "long.tar", root_ / "out", {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().messages.front(),
+            "Cannot explode: entry number 1 has no name, or one that cannot be read");
 }
 
 TEST_F(ExplodeTest, StopsWhenAsked) {

@@ -169,6 +169,17 @@ def test_archives_of_every_kind(server):
     assert server.call("GET", "files/z/d/f").content == b"zip"
 
 
+@pytest.mark.parametrize("method, status", [(zipfile.ZIP_DEFLATED, 201), (zipfile.ZIP_BZIP2, 201), (zipfile.ZIP_LZMA, 422)])
+def test_who_makes_a_zip_does_not_choose_the_memory_it_takes(server, method, status):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("methods/f", b"x" * 1000)
+    answer = server.call("POST", "files/z/method.zip?explode=true", packed.getvalue())
+    assert answer.status_code == status, answer.text
+    if status == 422:
+        assert answer.json()["Messages"] == ["Cannot explode: entry number 1 is compressed as lzma"]
+
+
 FILE, LINK, HARD, PIPE = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE
 
 

@@ -43,6 +43,10 @@ ArchiveInput::~ArchiveInput() { ::close(descriptor_); }
 /// Whether it is compressed.
 Result<void> ArchiveInput::look_inside(const env::Path& file) {
   constexpr int kPlain = 1, kCompressedOnce = 2;
+  Result<std::unique_ptr<XzInput>> xz = XzInput::open(descriptor_);
+  if (!xz) return xz.error();
+  xz_ = std::move(*xz);
+  if (xz_) return {};
   Result<ArchivePtr> unpacker = make_unpacker();
   if (!unpacker) return unpacker.error();
   archive* handle = unpacker->get();
@@ -65,7 +69,7 @@ Result<void> ArchiveInput::begin() {
   archive* handle = reader_.get();
   archive_read_set_callback_data(handle, this);
   archive_read_set_read_callback(handle, give);
-  if (!unpacker_) {
+  if (!is_compressed()) {
     archive_read_set_skip_callback(handle, skip);
     archive_read_set_seek_callback(handle, seek);
   }
@@ -84,7 +88,20 @@ Result<archive_entry*> ArchiveInput::next() {
   if (refused_) return *refused_;
   if (status == ARCHIVE_EOF) return nullptr;
   if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return failure();
+  if (auto modest = check_method(); !modest) return modest.error();
   return entry;
+}
+
+/// The author of a zip chooses for each entry how much memory it takes to unpack it; of these up to 4 GiB.
+Result<void> ArchiveInput::check_method() const {
+  const char* name = archive_format_name(reader_.get());
+  const std::string_view format = name != nullptr ? name : "";
+  for (const std::string_view greedy : {"(lzma)", "(xz)", "(ppmd-1)"}) {
+    if (format.ends_with(greedy))
+      return Error(ErrorCode::kInvalid, fmt::format("Cannot explode: entry number {} is compressed as {}",
+                                                    entries_, greedy.substr(1, greedy.size() - 2)));
+  }
+  return {};
 }
 
 Result<size_t> ArchiveInput::read(char* data, size_t size) {
@@ -94,6 +111,7 @@ Result<size_t> ArchiveInput::read(char* data, size_t size) {
 }
 
 Result<size_t> ArchiveInput::fill() {
+  if (xz_) return xz_->read(piece_.data(), piece_.size());
   if (unpacker_) {
     const la_ssize_t got = archive_read_data(unpacker_.get(), piece_.data(), piece_.size());
     if (got < 0) return unreadable(unpacker_.get());
@@ -113,7 +131,7 @@ uint64_t ArchiveInput::most_before_entry() const {
 Result<void> ArchiveInput::check() const {
   if (limits_.stop != nullptr && *limits_.stop)
     return Error(ErrorCode::kUnavailable, "Cannot explode: the server stops");
-  if (unpacker_ && passed_ > limits_.free_bytes && passed_ / limits_.max_ratio > bytes_) {
+  if (is_compressed() && passed_ > limits_.free_bytes && passed_ / limits_.max_ratio > bytes_) {
     return Error(ErrorCode::kTooLarge,
                  fmt::format("Cannot explode: unpacks to more than {} times its size", limits_.max_ratio));
   }

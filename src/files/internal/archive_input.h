@@ -8,6 +8,7 @@
 
 #include "files/archive.h"
 #include "files/internal/archive_reader.h"
+#include "files/internal/xz_input.h"
 
 namespace mullion::files {
 
@@ -37,15 +38,18 @@ class ArchiveInput {
 
   Result<void> look_inside(const env::Path& file);
   Result<void> begin();
+  bool is_compressed() const { return unpacker_ != nullptr || xz_ != nullptr; }
   Result<size_t> fill();
   Result<void> check() const;
+  Result<void> check_method() const;
   uint64_t most_before_entry() const;
   Error failure() const;
 
   const ExplodeLimits& limits_;
   const int descriptor_;
   const uint64_t bytes_;  // of the archive
-  ArchivePtr unpacker_;   // null: the archive is not compressed
+  ArchivePtr unpacker_;   // of what is compressed, but for xz
+  std::unique_ptr<XzInput> xz_;
   ArchivePtr reader_;
   std::string piece_;
   uint64_t offset_ = 0;  // in the file, when it is not compressed

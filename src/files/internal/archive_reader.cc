@@ -24,7 +24,6 @@ struct Support {
 constexpr Support kCompressions[] = {{"uncompressed archives", archive_read_support_filter_none},
                                      {"gzip", archive_read_support_filter_gzip},
                                      {"bzip2", archive_read_support_filter_bzip2},
-                                     {"xz", archive_read_support_filter_xz},
                                      {"zstd", archive_read_support_filter_zstd},
                                      {"lz4", archive_read_support_filter_lz4},
                                      {"raw bytes", archive_read_support_format_raw},

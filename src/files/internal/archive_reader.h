@@ -18,9 +18,9 @@ struct CloseArchive {
 };
 using ArchivePtr = std::unique_ptr<archive, CloseArchive>;
 
-/// The only ways to readers. Of what is compressed with gzip, bzip2, xz, zstd or lz4, as one entry, by code
-/// of this process: filters of the library that start programs are not among them. kInternal when the library
-/// was built without one of these.
+/// The only ways to readers. Of what is compressed with gzip, bzip2, zstd or lz4, as one entry, by code of
+/// this process (xz_input.h is for xz): filters of the library that start programs are not among them.
+/// kInternal when the library was built without one of these.
 Result<ArchivePtr> make_unpacker();
 /// Of tar, zip and iso, not compressed. kInternal likewise.
 Result<ArchivePtr> make_archive_reader();
