@@ -230,11 +230,13 @@ std::string_view raw_text(ondemand::value value, const char* copy, std::string_v
 
 /// Whether a name looks the same in JSON: the parser compares names as they are written.
 bool is_written_as_it_is(std::string_view name) {
-  return std::ranges::all_of(
-      name, [](unsigned char c) { return c >= 0x20 && c < 0x7f && std::string_view("\"\\<>&").find(static_cast<char>(c)) == std::string_view::npos; });
+  return std::ranges::all_of(name, [](unsigned char c) {
+    return c >= 0x20 && c < 0x7f &&
+           std::string_view("\"\\<>&").find(static_cast<char>(c)) == std::string_view::npos;
+  });
 }
 
-bool find_member(ondemand::document& document, std::string_view name, ondemand::value& out) {
+bool seek_field(ondemand::document& document, std::string_view name, ondemand::value& out) {
   if (is_written_as_it_is(name)) return document.find_field_unordered(name).get(out) == simdjson::SUCCESS;
   ondemand::object object;
   if (document.get_object().get(object) != simdjson::SUCCESS) return false;
@@ -445,7 +447,8 @@ std::string_view raw_member(std::string_view body, std::string_view name) {
   const simdjson::padded_string padded(body);
   ondemand::document document;
   ondemand::value value;
-  if (thread_parser().iterate(padded).get(document) != simdjson::SUCCESS || !find_member(document, name, value))
+  if (thread_parser().iterate(padded).get(document) != simdjson::SUCCESS ||
+      !seek_field(document, name, value))
     return {};
   return raw_text(value, padded.data(), body);
 }

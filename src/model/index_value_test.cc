@@ -145,7 +145,8 @@ TEST(RawText, IsAPartOfTheBody) {
   EXPECT_EQ(raw_param(kMachine, "n"), "null");
   EXPECT_EQ(raw_param(kMachine, "none"), "");
   EXPECT_EQ(raw_param("{\"Params\":[]}", "x"), "");
-  for (const char* name : {"a&b", "<tag>", "quo\"te", "back\\slash", "z\xc3\xbcrich", "tab\t", "u\xe2\x80\xa8"}) {
+  for (const char* name :
+       {"a&b", "<tag>", "quo\"te", "back\\slash", "z\xc3\xbcrich", "tab\t", "u\xe2\x80\xa8"}) {
     const boost::json::object object{{"Params", {{"other", 1}, {name, "found"}, {"zzz", 2}}}};
     std::string text;
     append_json(text, object);

@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 import provider_scripts as scripts
-from harness import by_stream_only, expect, wait_until
+from harness import expect, wait_until
 from test_cluster import Cluster, consensus, full_state
 from test_cluster_files import BYTES
 
@@ -105,7 +105,6 @@ def terms_heard(leaf, identity, epoch, terms):
         "X-Mullion-On-Behalf-Of": f"system@{identity}", "X-Mullion-Lead": f"{epoch} {term}"}).status_code for term in terms]
 
 
-@by_stream_only("servers of another make do not know the header")
 def test_what_a_member_pushes_after_it_was_succeeded_is_refused(cluster, site):
     """The manager is the cluster. Its successor has asked the leaf for something: whatever of before is still under way is refused."""
     leaf, = site.start("leaf")
