@@ -41,7 +41,7 @@ constexpr auto kForEver = std::chrono::hours(24);
 constexpr auto kReplicaLook = std::chrono::seconds(1);
 constexpr auto kDarkReplicaLook = std::chrono::seconds(30);
 
-/// What of an Endpoint object of a manager below decides what is pushed to it: all else changes often.
+/// What of an Endpoint object of a downstream manager decides what is pushed to it: all else changes often.
 constexpr std::array<std::string_view, 4> kEndpointMembers{"VersionSets", "VersionSet", "Arch", "Os"};
 
 bool same_members(std::string_view before, std::string_view after) {
@@ -186,7 +186,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       co_await env::run_blocking(env::Pool::kProcessor,
                                  [&] { plan = store::as_result([&] { return make_plan(); }); });
       if (!plan->ok()) {
-        kLog.error("version sets below cannot be planned what={}", plan->error().text());
+        kLog.error("downstream version sets cannot be planned what={}", plan->error().text());
         wake_->notify_all();
         const bool rested = co_await given_.timers.sleep_for(env::kTryAgain);
         if (!rested) co_return;
@@ -221,7 +221,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       downstream->pause = kFirstFetchPause;
     } else {
       ++failures_;
-      kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
+      kLog.warn("version sets do not reach the downstream manager manager={} reason={}", id,
                 client::reason_of(done.error()));
       co_await given_.timers.wait(downstream->wake, seen, downstream->pause);
       downstream->pause = std::min<env::Duration>(downstream->pause * 2, kLongestFetchPause);
@@ -240,8 +240,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
     Objects own_sets = objects_of(*view, kSets, store::kOwn);
     Objects layered = objects_of(*view, kSets, store::kLayered);
     own_sets.merge(layered);
-    std::map<std::string, plan::ManagerBelow> managers;
-    std::vector<plan::EndpointBelow> endpoints;
+    std::map<std::string, plan::DownstreamManager> managers;
+    std::vector<plan::DownstreamEndpoint> endpoints;
     replicas_.clear();
     for (const manager::OwnerFreshness& owner : owners) {
       if (owner.next_hop.empty()) continue;
@@ -262,7 +262,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   }
 
   static void add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
-                          std::map<std::string, plan::ManagerBelow>& managers) {
+                          std::map<std::string, plan::DownstreamManager>& managers) {
     if (owner.next_hop != owner.owner) return;
     Objects sets = objects_of(view, kSets, owner.owner);
     Objects items = objects_of(view, kItems, owner.owner);
@@ -271,7 +271,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
   /// Endpoints that the manager `owner` configures.
   void add_endpoints(const store::Snapshot& view, const manager::OwnerFreshness& owner,
-                     std::vector<plan::EndpointBelow>& endpoints) const {
+                     std::vector<plan::DownstreamEndpoint>& endpoints) const {
     view.scan_owner(kEndpoints, owner.owner, "", [&](std::string_view id, std::string_view body) {
       if (id == given_.own_id) return true;
       json::object object;  // the members that count, and no more of it
@@ -296,7 +296,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   void tell(const std::vector<std::string>& problems) {
     std::set<std::string> now(problems.begin(), problems.end());
     for (const std::string& problem : now) {
-      if (!told_.contains(problem)) kLog.warn("version set below: {}", problem);
+      if (!told_.contains(problem)) kLog.warn("downstream version set: {}", problem);
     }
     told_ = std::move(now);
   }

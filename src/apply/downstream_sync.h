@@ -1,4 +1,4 @@
-// Sends version sets to the managers below, and takes back what nobody there names any more (sync_plan.h
+// Sends version sets to the downstream managers, and takes back what nobody there names any more (sync_plan.h
 // decides).
 #pragma once
 
@@ -15,7 +15,7 @@ class DownstreamSync {
   virtual void start() = 0;
   virtual Task<void> stop() = 0;
   struct Statistics {
-    uint64_t files = 0, bytes = 0;  // that went to managers below since start
+    uint64_t files = 0, bytes = 0;  // that went to downstream managers since start
     uint64_t failures = 0;
   };
   virtual Statistics statistics() const = 0;

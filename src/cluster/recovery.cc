@@ -155,7 +155,7 @@ std::vector<std::string> describe(const std::vector<MemberRemains>& members, con
                     kept.last.index));
   }
   out.push_back(fmt::format(
-      "{} becomes the only member, with a new epoch: managers above read everything anew", named(kept)));
+      "{} becomes the only member, with a new epoch: parent managers read everything anew", named(kept)));
   out.emplace_back(
       "the other members are refused from then on, until they are enrolled again; do not start two of them "
       "where they cannot reach this one");

@@ -155,7 +155,7 @@ class Manager {
   virtual std::shared_ptr<const model::EndpointState> endpoint_state(const std::string& id) const = 0;
   /// `id` told something new of itself, came or went. On any thread; be short. To be set before start().
   virtual void on_endpoint_change(std::function<void(const std::string& id)> listener) = 0;
-  /// What this server tells of itself changed beside the store (files, lease): managers above hear of it.
+  /// What this server tells of itself changed beside the store (files, lease): parent managers hear of it.
   virtual void state_changed() = 0;
 
   /// Freshness of what was read of the named owners (all when empty): as old as the oldest part of it.

@@ -1,5 +1,5 @@
-// What the tests of this room share: endpoints in memory that answer as a script says, and a manager above
-// them, in a time that tests move.
+// What the tests of this room share: endpoints in memory that answer as a script says, and a manager that
+// follows them, in a time that tests move.
 #pragma once
 
 #include <gtest/gtest.h>

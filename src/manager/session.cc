@@ -387,7 +387,7 @@ void Session::take_shortcomings(mirror::Shortcomings shortcomings) {
     Lock lock(mutex_);
     shortcomings_ = std::move(shortcomings);
   }
-  options_.changed();  // managers above hear of what is held up
+  options_.changed();  // parent managers hear of what is held up
   describe_.notify_all();
 }
 

@@ -81,7 +81,7 @@ class Packer {
     if (found != inputs.managers.end()) there_ = &found->second;
   }
 
-  void need(const std::string& set, const EndpointBelow& endpoint) { wanted_[set].push_back(&endpoint); }
+  void need(const std::string& set, const DownstreamEndpoint& endpoint) { wanted_[set].push_back(&endpoint); }
 
   SyncPlan pack() {
     for (const auto& [name, endpoints] : wanted_) pack_set(name, endpoints);
@@ -98,7 +98,7 @@ class Packer {
     return found == there_->sets.end() ? nullptr : &found->second;
   }
 
-  void pack_set(const std::string& name, const std::vector<const EndpointBelow*>& endpoints) {
+  void pack_set(const std::string& name, const std::vector<const DownstreamEndpoint*>& endpoints) {
     const json::object* there = set_there(name);
     if (there != nullptr && origin_of(*there) != inputs_.own_id) {
       problems_.push_back(fmt::format(
@@ -130,13 +130,13 @@ class Packer {
   }
 
   void pin_server(json::object& copy, std::string_view field, std::string_view name, std::string_view type,
-                  const std::vector<const EndpointBelow*>& endpoints) {
+                  const std::vector<const DownstreamEndpoint*>& endpoints) {
     const std::string word = model::text_member(copy, field);
     if (word.empty() || word == "ignore") return;
     if (const std::optional<std::string> version = carry(name, type, word, endpoints)) copy[field] = *version;
   }
 
-  void pin_components(json::object& copy, const std::vector<const EndpointBelow*>& endpoints) {
+  void pin_components(json::object& copy, const std::vector<const DownstreamEndpoint*>& endpoints) {
     json::value* list = copy.if_contains("Components");
     if (list == nullptr || !list->is_array()) return;
     for (json::value& value : list->get_array()) {
@@ -153,9 +153,9 @@ class Packer {
     }
   }
 
-  /// Takes an item along; absent when this catalog does not know it: then the manager below may.
+  /// Takes an item along; absent when this catalog does not know it: then the downstream manager may.
   std::optional<std::string> carry(std::string_view name, std::string_view type, std::string_view word,
-                                   const std::vector<const EndpointBelow*>& endpoints) {
+                                   const std::vector<const DownstreamEndpoint*>& endpoints) {
     const Result<const catalog::Item*> found = inputs_.items.resolve(name, type, word);
     if (!found) {
       problems_.push_back(
@@ -175,7 +175,7 @@ class Packer {
     }
     copy.sha256 = builds_there(copy);
     bool any = !copy.sha256.empty();
-    for (const EndpointBelow* endpoint : endpoints) any = carry_build(item, copy, *endpoint) || any;
+    for (const DownstreamEndpoint* endpoint : endpoints) any = carry_build(item, copy, *endpoint) || any;
     if (!any) return std::nullopt;
     put_item(copy);
     return item.actual_version;
@@ -206,7 +206,7 @@ class Packer {
   }
 
   /// Adds the build for an endpoint to `copy`, and its file to the uploads unless it is there.
-  bool carry_build(const catalog::Item& item, catalog::Item& copy, const EndpointBelow& endpoint) {
+  bool carry_build(const catalog::Item& item, catalog::Item& copy, const DownstreamEndpoint& endpoint) {
     const Result<catalog::Artifact> here = catalog::artifact_of(item, endpoint.arch, endpoint.os);
     if (!here) {
       problems_.push_back(fmt::format("{}: {}", endpoint.id, here.error().messages.front()));
@@ -293,8 +293,8 @@ class Packer {
 
   const SyncInputs& inputs_;
   std::vector<std::string>& problems_;
-  const ManagerBelow* there_ = nullptr;
-  std::map<std::string, std::vector<const EndpointBelow*>> wanted_;
+  const DownstreamManager* there_ = nullptr;
+  std::map<std::string, std::vector<const DownstreamEndpoint*>> wanted_;
   std::map<std::string, catalog::Item> items_needed_;
   std::set<std::string> files_needed_;
   SyncPlan plan_;
@@ -342,7 +342,7 @@ SyncPlans plan_sync(const SyncInputs& inputs) {
   };
   for (const auto& [next_hop, there] : inputs.managers)
     packer(next_hop);  // also those that only have to forget
-  for (const EndpointBelow& endpoint : inputs.endpoints) {
+  for (const DownstreamEndpoint& endpoint : inputs.endpoints) {
     for (const std::string& set : endpoint.sets) {
       if (inputs.own_sets.contains(set)) packer(endpoint.next_hop).need(set, endpoint);
     }

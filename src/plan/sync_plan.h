@@ -1,4 +1,4 @@
-// Version sets that go to the managers below, with what they need. Pure; docs/configuration.md says why.
+// Version sets that go to the downstream managers, with what they need. Pure; docs/configuration.md says why.
 #pragma once
 
 #include <functional>
@@ -17,11 +17,11 @@ namespace json = boost::json;
 
 /// Meta of copies: the id of the manager they came from.
 inline constexpr std::string_view kTravelledFrom = catalog::kBroughtBy;
-/// Catalog items of copies. Not NAME-VERSION, which is what the manager below calls its own.
+/// Catalog items of copies. Not NAME-VERSION, which is what the downstream manager calls its own.
 inline constexpr std::string_view kTravelledItem = "travelled-";
 
-/// An endpoint that a manager below configures.
-struct EndpointBelow {
+/// An endpoint that a downstream manager configures.
+struct DownstreamEndpoint {
   std::string id;
   std::string next_hop;  // the attached endpoint that leads to its manager
   std::string arch, os;
@@ -29,7 +29,7 @@ struct EndpointBelow {
 };
 
 /// What the attached manager `next_hop` has, as its replica shows it.
-struct ManagerBelow {
+struct DownstreamManager {
   std::map<std::string, json::object> sets;   // VersionSet objects by Id
   std::map<std::string, json::object> items;  // CatalogItem objects by Id, its own ones
 };
@@ -43,8 +43,8 @@ struct SyncPlan;
 struct SyncInputs {
   std::string own_id;
   const std::map<std::string, json::object>& own_sets;
-  const std::vector<EndpointBelow>& endpoints;
-  const std::map<std::string, ManagerBelow>& managers;  // by next hop
+  const std::vector<DownstreamEndpoint>& endpoints;
+  const std::map<std::string, DownstreamManager>& managers;  // by next hop
   const catalog::Items& items;
   /// A file of this server ("files/a", "isos/b"); absent when there is none.
   std::function<std::optional<SyncFile>(const std::string& path)> file;

@@ -1,4 +1,4 @@
-// Which copies of version sets, items and files go to the managers below.
+// Which copies of version sets, items and files go to the downstream managers.
 #include "plan/sync_plan.h"
 
 #include <gmock/gmock.h>
@@ -62,7 +62,7 @@ class SyncPlanTest : public ::testing::Test {
   }
   /// What the manager has once a plan has been carried out.
   void arrive(const SyncPlan& plan) {
-    ManagerBelow& there = managers_[plan.next_hop];
+    DownstreamManager& there = managers_[plan.next_hop];
     for (const json::object& object : plan.items)
       there.items[std::string(object.at("Id").as_string())] = object;
     for (const json::object& object : plan.sets) {
@@ -88,8 +88,8 @@ class SyncPlanTest : public ::testing::Test {
 
   catalog::Items catalog_;
   std::map<std::string, json::object> own_sets_;
-  std::vector<EndpointBelow> endpoints_;
-  std::map<std::string, ManagerBelow> managers_;
+  std::vector<DownstreamEndpoint> endpoints_;
+  std::map<std::string, DownstreamManager> managers_;
   decltype(SyncInputs::same_secret) same_secret_;
   decltype(SyncInputs::is_untidy) is_untidy_;
 };

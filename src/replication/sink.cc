@@ -386,7 +386,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     co_return co_await submit_part(std::move(**ready));
   }
 
-  /// Part of a copy: for those above it is a change of this owner that does not move its cursor. It says
+  /// Part of a copy: for parent managers it is a change of this owner that does not move its cursor. It says
   /// where the stream stands, so what came before it must be on its way.
   env::Task<Result<void>> submit_part(store::Batch part) {
     if (Result<void> done = co_await flush_commits(); !done) co_return done;

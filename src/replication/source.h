@@ -1,4 +1,4 @@
-// The giving side of the replication stream: what a manager above reads of this endpoint's log.
+// The giving side of the replication stream: what a parent manager reads of this endpoint's log.
 #pragma once
 
 #include <atomic>

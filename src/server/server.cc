@@ -836,7 +836,7 @@ cluster::ApiPlace ServerProcess::api_place(std::string api_url, std::string stat
   return place;
 }
 
-/// Managers above are told where else they reach this cluster.
+/// Parent managers are told where else they reach this cluster.
 void ServerProcess::tell_members(const cluster::ClusterView& view) {
   std::vector<std::string> members;
   members.reserve(view.nodes.size());

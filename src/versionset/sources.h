@@ -24,7 +24,7 @@ std::optional<std::string> own_file_of(std::string_view source);
 std::string rendered_source(std::string_view source, std::string_view provisioner_url,
                             std::string_view api_url);
 
-/// Where what travelled from a manager lies at the one below, under files/; ends with a slash. Not below
+/// Where what travelled from a manager lies at the downstream one, under files/; ends with a slash. Not below
 /// rebar-catalog: a build there must not make it that manager's `stable`.
 std::string travelled_tree(std::string_view from);
 

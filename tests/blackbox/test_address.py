@@ -230,7 +230,7 @@ def test_the_flags_say_what_an_enrolment_leaves_out(cluster):
 
 
 def test_the_address_is_changed_while_the_cluster_runs(cluster, line):
-    """By a request to a passive member: nobody starts anew, and a manager above that knows the former address goes on."""
+    """By a request to a passive member: nobody starts anew, and a parent manager that knows the former address goes on."""
     cluster.make_at_address()
     one, two, three = cluster.members.values()
     processes = {name: server.process.pid for name, server in cluster.members.items()}

@@ -481,7 +481,7 @@ def test_an_account_with_few_rights_shows_what_it_may_see(site):
 # -- rights that are cut without a word
 
 def silently_without(site, collection, count=20):
-    """A manager above a server that holds so many objects of a collection and is about to show less of them."""
+    """The manager of a server that holds so many objects of a collection and is about to show less of them."""
     server = foreign(site, "F", SMALL, machines=count if collection == "machines" else 3)
     for number in range(count - 1 if collection == "profiles" else 0):
         server.put("profiles", {"Name": f"p{number:02}"})  # beside the global one

@@ -113,7 +113,7 @@ class ForeignLight:
 
 
 class Fleet:
-    """A manager above light endpoints, each with the set `base`."""
+    """A manager of light endpoints, each with the set `base`."""
 
     def __init__(self, site, count, manager=None):
         self.site = site

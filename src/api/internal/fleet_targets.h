@@ -23,7 +23,7 @@ struct FleetRequest {
 /// kInvalid; `text` begins with the member at fault.
 Error plan_fault(std::string text);
 
-/// Endpoint -> whose object it is; this server's own object counts before one of a manager below.
+/// Endpoint -> whose object it is; this server's own object counts before one of a downstream manager.
 using FleetTargets = std::map<std::string, std::string>;
 /// The endpoints that exist for the caller, who may read them. Ids that are none go to `plan` as a problem.
 /// kInvalid: a query that means nothing, more than kMostTargets.

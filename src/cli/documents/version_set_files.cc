@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kDeclared[] = {"Id",         "Description",  "Documentation", "Apply",
                                           "DRPVersion", "DRPUXVersion", "Components",    "Plugins",
                                           "Prefs",      "Files",        "Global",        "Meta"};
-/// Marks a set that a manager above put here.
+/// Marks a set that a parent manager put here.
 constexpr std::string_view kFrom = "mullion/from";
 constexpr size_t kLongestValue = 60;
 

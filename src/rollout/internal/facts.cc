@@ -100,7 +100,7 @@ EndpointFacts RolloutFacts::read(const store::Snapshot& snapshot, const Endpoint
   if (!parsed || !parsed->is_object()) return {};
   const json::object& object = parsed->get_object();
   EndpointFacts facts = facts_of_object(object);
-  // What sets say at a manager below is not known here: there the names must do.
+  // What sets say at a downstream manager is not known here: there the names must do.
   if (endpoint.owner.empty())
     facts.planned = model::text_member(object, "PlannedFor") == word_for(versionset::set_names(object));
   return facts;

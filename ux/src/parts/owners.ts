@@ -1,5 +1,5 @@
 /**
- * Objects of several owners under equal keys: a manager shows its own endpoints and version sets beside those of managers below.
+ * Objects of several owners under equal keys: a manager shows its own endpoints and version sets beside those of downstream managers.
  * Where one is chosen, `OWNER/KEY` names one of another owner whose key is not the only one. Pure.
  */
 export interface Owned {

@@ -6,7 +6,7 @@ export type SideKind = 'set' | 'before' | 'is' | 'declared';
 
 export interface SideName {
   kind: SideKind;
-  /** of a manager below; '' for whoever has it first */
+  /** of a downstream manager; '' for whoever has it first */
   owner: string;
   key: string;
 }
