@@ -12,16 +12,19 @@ constexpr size_t kMostManagers = 256;
 
 }  // namespace
 
-Result<void> LeadTerms::hear(std::string_view manager, const manager::LeadTerm& lead, env::SteadyTime now) {
+Result<void> LeadTerms::hear(const std::string& account, const std::string& manager,
+                             const manager::LeadTerm& lead, env::SteadyTime now) {
   const Lock lock(mutex_);
-  const auto found = known_.find(manager);
+  std::pair key(account, manager);
+  const auto found = known_.find(key);
   if (found != known_.end()) {
     const manager::LeadTerm& newest = found->second.lead;
     const bool counts = newest.epoch == lead.epoch && now - found->second.heard < kRemembered;
     if (counts && lead.term < newest.term) {
-      return Error(ErrorCode::kConflict,
-                   fmt::format("another member serves {} since: this was asked in term {}, and it is term {}",
-                               manager, lead.term, newest.term));
+      return Error(
+          ErrorCode::kConflict,
+          fmt::format("another member of {} serves it now: this request is of term {}, the newest is {}",
+                      manager, lead.term, newest.term));
     }
     found->second = {lead, now};
     return {};
@@ -29,7 +32,7 @@ Result<void> LeadTerms::hear(std::string_view manager, const manager::LeadTerm& 
   if (known_.size() >= kMostManagers) {
     known_.erase(std::ranges::min_element(known_, {}, [](const auto& one) { return one.second.heard; }));
   }
-  known_.emplace(manager, Known{lead, now});
+  known_.emplace(std::move(key), Known{lead, now});
   return {};
 }
 

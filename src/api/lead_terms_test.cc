@@ -12,7 +12,7 @@ using std::chrono::minutes;
 class LeadTermsTest : public ::testing::Test {
  protected:
   bool hears(const std::string& manager, uint64_t epoch, uint64_t term) {
-    return terms_.hear(manager, {epoch, term}, now_).ok();
+    return terms_.hear("user:m", manager, {epoch, term}, now_).ok();
   }
   LeadTerms terms_;
   env::SteadyTime now_{hours(1)};
@@ -22,13 +22,19 @@ TEST_F(LeadTermsTest, WhoWasSucceededIsRefused) {
   EXPECT_TRUE(hears("M1", 7, 4));
   EXPECT_TRUE(hears("M1", 7, 4));
   EXPECT_TRUE(hears("M1", 7, 6)) << "the successor";
-  const Result<void> refused = terms_.hear("M1", {7, 4}, now_);
+  const Result<void> refused = terms_.hear("user:m", "M1", {7, 4}, now_);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
   EXPECT_EQ(refused.error().messages.front(),
-            "another member serves M1 since: this was asked in term 4, and it is term 6");
+            "another member of M1 serves it now: this request is of term 4, the newest is 6");
   EXPECT_TRUE(hears("M2", 7, 1)) << "terms of another manager are its own";
   EXPECT_TRUE(hears("M1", 7, 6));
+}
+
+TEST_F(LeadTermsTest, WhoHasAnotherAccountShutsNobodyOut) {
+  EXPECT_TRUE(hears("M1", 7, 4));
+  EXPECT_TRUE(terms_.hear("user:other", "M1", {7, 1'000'000}, now_));
+  EXPECT_TRUE(hears("M1", 7, 4));
 }
 
 TEST_F(LeadTermsTest, ADatabaseThatBeginsAnewCountsAnew) {

@@ -274,7 +274,8 @@ Result<void> check_lead(Call& call) {
   if (!header || !asks.starts_with(kItself)) return {};
   const std::optional<manager::LeadTerm> lead = manager::parse_lead_term(*header);
   if (!lead) return Error(ErrorCode::kBadRequest, "X-Mullion-Lead is EPOCH TERM");
-  return call.services.lead_terms.hear(asks.substr(kItself.size()), *lead, call.services.clock.steady());
+  return call.services.lead_terms.hear(call.principal.name, std::string(asks.substr(kItself.size())), *lead,
+                                       call.services.clock.steady());
 }
 
 /// `known`: who asks, when that need not be found out.

@@ -3,7 +3,7 @@
 
 #include <map>
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "base/mutex.h"
 #include "base/result.h"
@@ -13,12 +13,14 @@
 namespace mullion::api {
 
 /// Remembers the newest term of each manager, for as long as it is heard and an hour more: what a member asks
-/// that was succeeded, and has not noticed, is refused. Thread-safe.
+/// that was succeeded, and has not noticed, is refused. A manager is who logs in with its account and claims
+/// its id: another one cannot shut it out by a term of its own making. Thread-safe.
 class LeadTerms {
  public:
   /// kConflict: somebody has asked in a later term of the same manager. Terms of another epoch of its
   /// database are not comparable: the newest one heard counts.
-  Result<void> hear(std::string_view manager, const manager::LeadTerm& lead, env::SteadyTime now);
+  Result<void> hear(const std::string& account, const std::string& manager, const manager::LeadTerm& lead,
+                    env::SteadyTime now);
 
  private:
   struct Known {
@@ -26,7 +28,7 @@ class LeadTerms {
     env::SteadyTime heard;
   };
   Mutex mutex_;
-  std::map<std::string, Known, std::less<>> known_ GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::string>, Known> known_ GUARDED_BY(mutex_);  // by account and id
 };
 
 }  // namespace mullion::api
