@@ -131,17 +131,13 @@ class ResponseBody final : public BodySource {
   Task<Result<void>> receive(ClientConnection& connection) {
     if (connection.buffer.size() > kBodyReadBytes)
       co_return Error(ErrorCode::kUnreachable, "chunk header is too long");
-    char* const room = connection.buffer.prepare(kBodyReadBytes);
     const Deadline deadline = std::min(deadline_after(pool_->options().idle_timeout), deadline_);
     const Deadline asked = deadline_after(env::Duration::zero());
-    Result<size_t> got = co_await connection.stream->read_some(room, kBodyReadBytes, deadline);
+    Result<size_t> got = co_await connection.stream->read_into(connection.buffer, kBodyReadBytes, deadline);
     const env::Duration waited = deadline_after(env::Duration::zero()) - asked;
     if (!pace_.add(got ? *got : 0, waited)) got = internal::too_slow("sends", pace_.least_rate());
     if (!got) co_return got.error();
-    if (*got > 0) {
-      connection.buffer.commit(*got);
-      co_return Result<void>();
-    }
+    if (*got > 0) co_return Result<void>();
     if (connection.parser.feed_end()) co_return Result<void>();
     co_return Error(ErrorCode::kUnreachable, "the server closed the connection inside the body");
   }
@@ -216,13 +212,11 @@ Task<Result<void>> read_header(ClientConnection& connection, bool head_only, Dea
         }
         if (connection.parser.header_done()) break;
       }
-      char* const room = connection.buffer.prepare(kReadBytes);
-      Result<size_t> got = co_await connection.stream->read_some(room, kReadBytes, deadline);
+      Result<size_t> got = co_await connection.stream->read_into(connection.buffer, kReadBytes, deadline);
       if (!got) co_return got.error();
       if (*got == 0)
         co_return Error(ErrorCode::kUnreachable, "the server closed the connection without an answer");
       any_byte = true;
-      connection.buffer.commit(*got);
     }
     const int status = connection.parser.status();
     if (status >= 200 || status == 101) co_return Result<void>();

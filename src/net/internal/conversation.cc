@@ -139,27 +139,13 @@ Task<Result<FrameHeader>> Conversation::read_header() {
 
 Task<Result<void>> Conversation::fill_buffer() {
   while (true) {
-    const Deadline deadline = read_deadline();
-    ErrorCode code = ErrorCode::kTimeout;
-    if (buffer_.empty()) {
-      buffer_.release_unused();
-      Result<void> ready = co_await stream_->wait_readable(deadline);
-      if (!ready && ready.error().code != ErrorCode::kTimeout) co_return ready;
-      code = ready ? ErrorCode::kInternal : ErrorCode::kTimeout;
-    } else {
-      code = ErrorCode::kInternal;
+    Result<size_t> got = co_await stream_->read_into(buffer_, kReadBytes, read_deadline());
+    if (got && *got == 0) co_return Error(ErrorCode::kUnreachable, "the peer closed the connection");
+    if (got) {
+      ping_unanswered_ = false;
+      co_return Result<void>();
     }
-    if (code != ErrorCode::kTimeout) {
-      char* const room = buffer_.prepare(kReadBytes);
-      Result<size_t> got = co_await stream_->read_some(room, kReadBytes, deadline);
-      if (got && *got == 0) co_return Error(ErrorCode::kUnreachable, "the peer closed the connection");
-      if (got) {
-        buffer_.commit(*got);
-        ping_unanswered_ = false;
-        co_return Result<void>();
-      }
-      if (got.error().code != ErrorCode::kTimeout) co_return got.error();
-    }
+    if (got.error().code != ErrorCode::kTimeout) co_return got.error();
     Result<void> alive = on_silence();
     if (!alive) co_return alive;
   }

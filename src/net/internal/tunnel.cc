@@ -21,11 +21,9 @@ Task<Result<void>> read_answer(Stream& stream, MessageParser& parser, Buffer& bu
     if (parser.failure() != MessageParser::Failure::kNone)
       co_return Error(ErrorCode::kUnreachable, "broken answer: " + parser.failure_text());
     if (parser.header_done()) co_return Result<void>();
-    char* const room = buffer.prepare(kTunnelReadBytes);
-    Result<size_t> got = co_await stream.read_some(room, kTunnelReadBytes, deadline);
+    Result<size_t> got = co_await stream.read_into(buffer, kTunnelReadBytes, deadline);
     if (!got) co_return got.error();
     if (*got == 0) co_return Error(ErrorCode::kUnreachable, "it closed the connection");
-    buffer.commit(*got);
   }
 }
 
