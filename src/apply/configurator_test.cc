@@ -240,9 +240,10 @@ TEST_F(ConfiguratorTest, WritesPlansAndOffersThem) {
   manager_.tell("edge", kState);
   ASSERT_TRUE(eventually([&] { return names() == std::vector<std::string>{"p"}; }));
   EXPECT_EQ(endpoint().at("Available"), true);
-  ASSERT_TRUE(eventually(
-      [&] { return executor_->offered("edge") && executor_->offered("edge")->plan->actions.size() == 1; }));
-  EXPECT_TRUE(executor_->offered("edge")->apply);
+  ASSERT_TRUE(eventually([&] {
+    const auto offered = executor_->offered("edge");
+    return offered && offered->apply && offered->plan->actions.size() == 1;
+  }));
   // What the endpoint says now is planned for, without a change of any object.
   manager_.tell("edge", R"({"prefs":{"p":"1"},"global":{},"files":{}})");
   EXPECT_TRUE(eventually([&] { return names().empty(); }));

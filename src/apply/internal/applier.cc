@@ -250,6 +250,8 @@ Task<void> Applier::work(EntryPtr entry) {
     const uint64_t seen = entry->wake.version();
     std::shared_ptr<const Plan> plan;
     const Step step = decide(entry, plan);
+    // Nobody wants the lease any more: that it was refused is over.
+    if (step.kind == Step::Kind::kRest || step.kind == Step::Kind::kRelease) entry->lease_error.clear();
     if (step.kind != Step::Kind::kAct) publish(entry, step.state);
     const std::string key =
         plan && step.action < plan->actions.size() ? plan->actions[step.action].key() : "";

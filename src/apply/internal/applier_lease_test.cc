@@ -256,6 +256,16 @@ TEST_F(ApplierLease, AnEndpointThatIsOfferedAgainKeepsItsWorker) {
   EXPECT_EQ(asked(kTake), 1) << "two workers do not know of each other";
 }
 
+TEST_F(ApplierLease, ThatItIsRefusedIsToldOnlyWhileOneIsWanted) {
+  endpoint_.failure = {0, false, Failure::Kind::kRefused};
+  offer({preference("a", "1")});
+  ASSERT_TRUE(eventually([&] { return !applier_->state("E").errors.empty(); }));
+  EXPECT_THAT(applier_->state("E").errors.front(), ::testing::StartsWith("the configuration lease is refused"));
+  offer({});
+  ASSERT_TRUE(eventually([&] { return applier_->state("E").state == "idle"; }));
+  EXPECT_THAT(applier_->state("E").errors, ElementsAre());
+}
+
 /// Plans are withdrawn for many reasons; what was sealed for an endpoint is not known again.
 TEST_F(ApplierLease, OnlyOfAnEndpointThatIsGoneNothingIsRemembered) {
   for (const char* id : {"stays", "goes"}) keep_secret(id);

@@ -363,7 +363,7 @@ TEST(Applying, SurvivesAFailureOfEveryRequest) {
       world.follow();
       ASSERT_TRUE(eventually([&] { return world.make().empty(); })) << at << " " << static_cast<int>(kind);
       ASSERT_TRUE(world.settled(true)) << at;
-      EXPECT_TRUE(world.state().errors.empty());
+      EXPECT_THAT(world.state().errors, ::testing::IsEmpty()) << at << " " << static_cast<int>(kind);
     }
   }
 }
