@@ -12,6 +12,7 @@ def pytest_runtest_makereport(item, call):
         item.parent.failed = True
 
 
+@pytest.hookimpl(tryfirst=True)  # before groups are read from marks
 def pytest_collection_modifyitems(config, items):
     """The tests of a file stay together, since they share servers, where it does not say that none of them does (SPREAD).
 
