@@ -215,6 +215,12 @@ std::vector<FilePeer> NodeImpl::peers() const {
   return out;
 }
 
+std::optional<uint64_t> NodeImpl::serving_term() const {
+  const Lock lock(mutex_);
+  if (!shown_.active || !may_answer()) return std::nullopt;
+  return shown_.member.term;
+}
+
 ClusterView NodeImpl::view() const {
   const std::map<MemberId, PeerFacts> facts = link_->facts();
   const Lock lock(mutex_);

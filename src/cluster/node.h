@@ -74,6 +74,8 @@ class Node : public Cluster {
   virtual void set_api(const ApiPlace& place) = 0;
   /// The files that all members are to have; lives as long as the node.
   virtual FileKeeper& files() = 0;
+  /// The term in which this member serves, as view() tells it; absent while it does not. Cheap.
+  virtual std::optional<uint64_t> serving_term() const = 0;
   /// Tells the others, as NodeView::upgrade, how far this member is with an upgrade; up to 1 KiB.
   virtual void tell_upgrade(std::string note) = 0;
   /// Leaves: gives the lead away when it has it and somebody can take it, then takes no part any more. Blocks

@@ -526,15 +526,10 @@ cluster::ByHandStart ServerProcess::by_hand_start() const {
   return out;
 }
 
-/// What leaves says in which term: a member that stood still goes on where it was, before it notices
-/// anything.
+/// What leaves says in which term: a member that was paused resumes where it was, before it notices anything.
 std::function<std::optional<uint64_t>()> ServerProcess::lead_term() const {
   if (!node_) return nullptr;
-  return [this]() -> std::optional<uint64_t> {
-    const cluster::ClusterView view = node_->view();
-    if (!view.active) return std::nullopt;
-    return view.term;
-  };
+  return [this] { return node_->serving_term(); };
 }
 
 /// The manager and what works with it ask the API things, once it serves; the API is given all of them. Bulks

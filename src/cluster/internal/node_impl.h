@@ -91,6 +91,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   // ---------------------------------------------------------------------------------------- Cluster
   bool enrolled() const override { return true; }
   ClusterView view() const override;
+  std::optional<uint64_t> serving_term() const override;
   bool may_answer() const override { return member_ && member_->may_read(); }
   std::optional<ActiveMember> active_elsewhere() const override;
   env::Signal changes() const override { return changes_; }
