@@ -50,7 +50,7 @@ struct NodeView {
   bool offline = false;
   uint64_t matched = 0;  // up to where it holds the agreed order and all files, as far as this member knows
   std::optional<uint64_t> log_behind;  // entries of the agreed order that it lacks, where this member knows
-  std::optional<uint64_t> files_missing;  // of those that all members are to have, by its own word
+  std::optional<uint64_t> files_missing;  // of those that all members are to have, as it reports
   std::string upgrade;  // what it says of an upgrade of the members, see Node::tell_upgrade()
 };
 

@@ -75,10 +75,9 @@ struct OwnerConnection {
   std::vector<std::string> hops;      // managers in between, the nearest first
   std::vector<std::string> stand_by;  // other neighbours that lead there, best first
   std::optional<uint64_t> lag;        // commits not yet received; only where it is attached here
-  std::optional<double>
-      clock_ahead;             // seconds that its clock is ahead of ours; only where it is attached here
-  uint64_t forwards = 0;       // requests sent through the next hop since this process began
-  double forward_seconds = 0;  // how long they took, on average
+  std::optional<double> clock_ahead;  // seconds that its clock is ahead of ours; the same
+  uint64_t forwards = 0;              // requests sent through the next hop since this process began
+  double forward_seconds = 0;         // how long they took, on average
 };
 
 struct Identity {

@@ -225,13 +225,13 @@ class RolloutScenario final : public ConfigurationScenario {
       truth().fail(fmt::format("{} is returned from {} and has {}", endpoint, id, json::serialize(object)));
   }
 
-  void note_endpoint(const std::string& above, const std::string& endpoint,
+  void note_endpoint(const std::string& manager, const std::string& endpoint,
                      const std::optional<std::string>& body) override {
-    ConfigurationScenario::note_endpoint(above, endpoint, body);
+    ConfigurationScenario::note_endpoint(manager, endpoint, body);
     if (model::text_member(object_of(body), "ConnectionStatus") == "Connected") {
-      lost_at_.erase({above, endpoint});
+      lost_at_.erase({manager, endpoint});
     } else {
-      lost_at_.try_emplace({above, endpoint}, world().now());
+      lost_at_.try_emplace({manager, endpoint}, world().now());
     }
   }
 

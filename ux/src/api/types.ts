@@ -507,7 +507,7 @@ export interface NodeInfo {
   LastArtifactCommitHandled: number;
   /** entries of the agreed order that it lacks; absent where the member that answers does not know */
   LogBehind?: number;
-  /** files that all members are to have and it lacks, by its own word; absent before it gave one */
+  /** files that all members are to have and it lacks, as it reports; absent before its first report */
   FilesMissing?: number;
 }
 
