@@ -260,7 +260,8 @@ TEST_F(ApplierLease, ThatItIsRefusedIsToldOnlyWhileOneIsWanted) {
   endpoint_.failure = {0, false, Failure::Kind::kRefused};
   offer({preference("a", "1")});
   ASSERT_TRUE(eventually([&] { return !applier_->state("E").errors.empty(); }));
-  EXPECT_THAT(applier_->state("E").errors.front(), ::testing::StartsWith("the configuration lease is refused"));
+  EXPECT_THAT(applier_->state("E").errors.front(),
+              ::testing::StartsWith("the configuration lease is refused"));
   offer({});
   ASSERT_TRUE(eventually([&] { return applier_->state("E").state == "idle"; }));
   EXPECT_THAT(applier_->state("E").errors, ElementsAre());
