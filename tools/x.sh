@@ -136,7 +136,18 @@ unit_tests() {
   ninja -j "$JOBS" -C "$directory" "${targets[@]}"
   local only=()
   [ $# -eq 0 ] || only=(-L "^($(IFS='|'; echo "$*"))\$")
-  (cd "$directory" && ctest --output-on-failure -j "$((2 * JOBS))" "${only[@]}")
+  if ! (cd "$directory" && ctest --output-on-failure -j "$((2 * JOBS))" "${only[@]}"); then
+    say "what failed"
+    failures_of "$directory/Testing/Temporary/LastTest.log"
+    return 1
+  fi
+}
+
+# failures_of LOG: what checks and sanitizers said, without the thousands of lines around them: of a long output one often
+# sees the end alone.
+failures_of() {
+  grep -a -A 12 -E ' Failure$|^==[0-9]+==ERROR: |WARNING: ThreadSanitizer|: runtime error: |^\[  FAILED  \]' "$1" |
+    cut -c 1-400 | tail -n 200
 }
 
 # With clang, which takes half of the time that GCC takes for the same; the program itself is built with GCC. So is the thread
