@@ -909,6 +909,38 @@ TEST_F(ManagerTest, AServerWithNeitherAStreamNorEventsIsAnError) {
   EXPECT_EQ(a.streams, 0);
 }
 
+/// A change of its password, say: what waits to be repeated over this link with another token goes on.
+TEST_F(ManagerTest, AStreamWhoseTokenIsNotKnownAnyMoreIsOpenedWithAnother) {
+  Endpoint a(network_, "A");
+  Managing m(network_, "M", time_);
+  std::atomic<bool> revoked{false};
+  std::atomic<int> contacts_after{0};
+  a.on_request = [&](const net::Request& request) {
+    if (request.path == "/api/v3/info" && revoked) ++contacts_after;
+    if (request.path == "/api/v3/replication/stream" && !revoked.exchange(true)) a.revoke_tokens();
+  };
+  m.attach_and_wait(a);
+  EXPECT_EQ(a.refused, 1);
+  EXPECT_EQ(a.streams, 1);
+  EXPECT_EQ(contacts_after, 0) << "over the same link";
+}
+
+TEST_F(ManagerTest, AStreamThatIsRefusedWithEveryTokenIsALoginRefused) {
+  Endpoint a(network_, "A");
+  Managing m(network_, "M", time_);
+  std::atomic<int> opened{0};
+  a.on_request = [&](const net::Request& request) {
+    if (request.path != "/api/v3/replication/stream") return;
+    ++opened;
+    a.revoke_tokens();
+  };
+  ASSERT_TRUE(m.attach(a));
+  EXPECT_TRUE(soon([&] {
+    return m.status("A") == "Error: login refused: {\"Messages\":[\"no such token\"]}";
+  })) << m.status("A");
+  EXPECT_GE(opened, 2);
+}
+
 TEST_F(ManagerTest, WhenTheAccountLosesItsRightsTheStreamIsRefusedAndSoAreCalls) {
   Endpoint a(network_, "A");
   Managing m(network_, "M", time_);

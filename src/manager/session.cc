@@ -129,7 +129,7 @@ env::Task<Error> Session::converse() {
   }
   foreign_ = !contact->streams;
   const Access access{contact->link, login_of(*contact, connection)};
-  const Result<std::shared_ptr<EndpointFollower>> opened = co_await open_follower(access);
+  const Opened opened = co_await open_follower(access);
   if (!opened) co_return refused_stream(opened.error());
   const std::shared_ptr<EndpointFollower>& follower = *opened;
   if (!connected(access, follower, version)) {
@@ -164,20 +164,30 @@ std::shared_ptr<client::Login> Session::login_of(const Contact& contact, Connect
   return std::make_shared<client::Login>(client::bearer(contact.token), fetch);
 }
 
-env::Task<Result<std::shared_ptr<EndpointFollower>>> Session::open_follower(const Access& access) {
-  constexpr int kNotFound = 404;
-  const mirror::Authorization shown = [login = access.login] { return login->authorization(); };
-  std::shared_ptr<EndpointFollower> follower = make_follower();
-  Result<void> opened = co_await follower->open(access.link, shown);
-  if (!opened && opened.error().status_override == kNotFound &&
-      follower->followed_by() == FollowedBy::kStream) {
-    // It names a feature of this name and means another thing.
-    foreign_ = true;
-    follower = make_follower();
-    opened = co_await follower->open(access.link, shown);
+env::Task<Session::Opened> Session::open_follower(const Access& access) {
+  constexpr int kUnauthorized = 401, kNotFound = 404;
+  std::string shown = access.login->authorization();
+  Opened opened = co_await open_once(access);
+  if (!opened && opened.error().status_override == kUnauthorized) {
+    const bool renewed = co_await access.login->renew(std::move(shown));
+    if (renewed) opened = co_await open_once(access);
   }
+  if (opened || opened.error().status_override != kNotFound || !by_stream()) co_return opened;
+  foreign_ = true;  // it names a feature of this name and means another thing
+  co_return co_await open_once(access);
+}
+
+env::Task<Session::Opened> Session::open_once(const Access& access) {
+  std::shared_ptr<EndpointFollower> follower = make_follower();
+  Result<void> opened =
+      co_await follower->open(access.link, [login = access.login] { return login->authorization(); });
   if (!opened) co_return opened.error();
   co_return follower;
+}
+
+bool Session::by_stream() const {
+  const Lock lock(mutex_);
+  return !foreign_ && !connection_.by_events;
 }
 
 std::shared_ptr<EndpointFollower> Session::make_follower() {
@@ -206,8 +216,8 @@ std::shared_ptr<EndpointFollower> Session::make_follower() {
   const auto take_shortcomings = with_session([](Session& self, mirror::Shortcomings shortcomings) {
     self.take_shortcomings(std::move(shortcomings));
   });
+  const bool streams = by_stream();
   Lock lock(mutex_);
-  const bool streams = !foreign_ && !connection_.by_events;
   if (streams) shortcomings_ = {};
   Following following{streams ? FollowedBy::kStream : FollowedBy::kEvents,
                       position_,

@@ -103,7 +103,12 @@ class Session : public std::enable_shared_from_this<Session> {
   env::Task<void> describe();
   env::Task<void> remember();
   void set_status(std::string status);
-  env::Task<Result<std::shared_ptr<EndpointFollower>>> open_follower(const Access& access);
+  using Opened = Result<std::shared_ptr<EndpointFollower>>;
+  /// With a fresh login when the endpoint does not know ours any more: accounts change at any time, and
+  /// ending the link would end what is about to be repeated over it for the same reason.
+  env::Task<Opened> open_follower(const Access& access);
+  env::Task<Opened> open_once(const Access& access);
+  bool by_stream() const;
   std::shared_ptr<EndpointFollower> make_follower();
   /// False: it is to be stopped, or has other parameters than those of `version`.
   bool connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version);
