@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "env/internal/descriptor.h"
+#include "env/internal/write_all.h"
 #include "env/random.h"
 
 namespace mullion::env {
-namespace {
 
 Result<void> write_all(int descriptor, std::string_view content, const Path& path) {
   while (!content.empty()) {
@@ -25,6 +25,8 @@ Result<void> write_all(int descriptor, std::string_view content, const Path& pat
   }
   return {};
 }
+
+namespace {
 
 Result<void> copy_bytes(int from, int to, const Path& shown) {
   std::string buffer(size_t{1} << 20, '\0');

@@ -266,6 +266,7 @@ store::Options ServerProcess::store_options() const {
   options.log_max_bytes = settings_.number("log-max-bytes");
   options.max_views = std::clamp<uint64_t>(settings_.number("max-views"), 1, kMostViews);
   options.log_max_age = std::chrono::seconds(settings_.number("log-max-age"));
+  options.stop = &stopping_;
   return options;
 }
 

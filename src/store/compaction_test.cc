@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -153,6 +154,22 @@ TEST(Backup, LeavesRoomOnItsDisk) {
   EXPECT_EQ(refused.error().code, ErrorCode::kInsufficientStorage) << refused.error().text();
   std::filesystem::remove(target.path() / "ballast");
   EXPECT_TRUE(store->backup(target.path() / "second").ok());
+}
+
+TEST(Backup, AStopBreaksItOffAndNothingIsLeft) {
+  const TempDirectory directory, target;
+  std::atomic<bool> stop{false};
+  Options options = options_in(directory.path());
+  options.stop = &stop;
+  const std::unique_ptr<Store> store = must_open(options);
+  must_commit(*store, numbered_batch(1));
+  stop = true;
+  const Result<void> done = store->backup(target.path() / "copy");
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, ErrorCode::kUnavailable) << done.error().text();
+  EXPECT_TRUE(std::filesystem::is_empty(target.path()));
+  EXPECT_EQ(store->copy(target.path() / "member").error().code, ErrorCode::kUnavailable);
+  must_commit(*store, numbered_batch(2));
 }
 
 TEST(Backup, WhatACrashLeftIsRemovedAndWholeOnesStay) {

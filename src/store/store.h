@@ -1,6 +1,7 @@
 // The store: one ordered commit log, atomic durable commits, lock-free snapshots, queries over indexes.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ struct Options {
   size_t max_views = 2048;  // from this many open views on, nothing new is to be begun (Store::crowded())
   /// Whether open_store() gives space back to the disk first when that is quick and worth it (compaction.h).
   bool compact_at_open = true;
+  /// Once it is true, copies and backups that are being made are broken off: kUnavailable.
+  const std::atomic<bool>* stop = nullptr;
   const env::Clock* clock = &env::system_clock();
   std::shared_ptr<Sequencer> sequencer = std::make_shared<LocalSequencer>();
   /// Somebody else keeps the newest commits durably and applies them again: one sync per commit instead of

@@ -1,6 +1,7 @@
 // An ordered key-value store with snapshots and one writer: what the store needs of a database engine.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -68,7 +69,8 @@ class Engine {
   /// kUnavailable: there are as many views as there may be.
   virtual Result<std::unique_ptr<ReadTransaction>> begin_read() const = 0;
   virtual Result<std::unique_ptr<WriteTransaction>> begin_write() = 0;
-  /// A consistent copy while others read and write.
+  /// A consistent copy while others read and write; broken off by EngineOptions::stop, which leaves what
+  /// there is for the caller to remove.
   virtual Result<void> backup(const env::Path& directory) const = 0;
   virtual size_t views() const = 0;
   virtual EngineFigures figures() const = 0;
@@ -79,7 +81,8 @@ struct EngineOptions {
   size_t max_views = 8192;  // open at the same time, no matter for whom
   const env::Clock* clock = &env::system_clock();
   bool compact_at_open = false;
-  bool last_commit_may_go = false;  // see Options
+  const std::atomic<bool>* stop = nullptr;  // see Options
+  bool last_commit_may_go = false;          // see Options
   /// What the file system of a path still takes; bytes.
   std::function<Result<uint64_t>(const env::Path&)> free_space = env::free_space;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -14,6 +15,7 @@
 
 #include "base/mutex.h"
 #include "env/file.h"
+#include "env/piped_file.h"
 #include "store/compaction.h"
 #include "store/internal/engine.h"
 #include "store/internal/log.h"
@@ -29,8 +31,8 @@ constexpr const char* kDataFile = "data.mdb";
 /// Where a compact copy is made, beside the database.
 constexpr const char* kCompacting = "compacting";
 
-/// Copies that LMDB makes may be read by everybody who reaches their folder, whatever the database's own mode
-/// is.
+/// A compact copy that LMDB makes may be read by everybody who reaches its folder, whatever the database's
+/// own mode is.
 Result<void> keep_private(const env::Path& file) {
   if (::chmod(file.c_str(), 0600) != 0) return env::error_from_errno(errno, "chmod " + file.string());
   return {};
@@ -322,6 +324,7 @@ class LmdbEngine final : public Engine {
   LmdbEngine(Environment environment, const env::Path& directory, const EngineOptions& options)
       : environment_(std::move(environment)),
         limit_(options.map_size),
+        stop_(options.stop),
         disk_(directory, options.free_space),
         views_(options.max_views, *options.clock),
         readers_(environment_.get()) {}
@@ -369,9 +372,11 @@ class LmdbEngine final : public Engine {
         views_.enter();  // of the database's own, for as long as the disk takes
     if (!view) return view.error();
     view->shows(newest_transaction());
-    const int code = mdb_env_copy(environment_.get(), directory.c_str());
-    if (code != MDB_SUCCESS) return disk_.error(code, "copy to " + directory.string());
-    return keep_private(directory / kDataFile);
+    return env::write_piped_file(directory / kDataFile, 0600, stop_, [&](int out) -> Result<void> {
+      const int code = mdb_env_copyfd2(environment_.get(), out, 0);
+      if (code != MDB_SUCCESS) return lmdb_error(code, "copy to " + directory.string());
+      return {};
+    });
   }
 
   size_t views() const override { return views_.open(); }
@@ -416,6 +421,7 @@ class LmdbEngine final : public Engine {
 
   Environment environment_;
   uint64_t limit_;
+  const std::atomic<bool>* stop_;
   DataDisk disk_;
   Handles handles_{};
   mutable ViewRegister views_;

@@ -44,6 +44,7 @@ EngineOptions engine_options(const Options& options) {
   out.max_views = options.max_views * kViewsPerRequest + kSpareViews;
   out.clock = options.clock;
   out.compact_at_open = options.compact_at_open;
+  out.stop = options.stop;
   out.last_commit_may_go = options.last_commit_may_go;
   return out;
 }
