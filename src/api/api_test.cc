@@ -43,6 +43,17 @@ TEST_F(ApiTest, WithoutCredentialsEverythingButTheFrontPageIsRefused) {
   EXPECT_EQ(fixture.call("GET", "/", "", "").status, 200);
 }
 
+TEST_F(ApiTest, ARefusedTokenIsNotAnsweredByAChallengeForAPassword) {
+  const auto challenge = [&](const std::string& authorization) {
+    return fixture.call("GET", "/api/v3/info", "", "", {{"Authorization", authorization}})
+        .header("WWW-Authenticate");
+  };
+  EXPECT_TRUE(challenge("Bearer bad").starts_with("Bearer ")) << challenge("Bearer bad");
+  EXPECT_TRUE(challenge("bearer bad").starts_with("Bearer "));
+  EXPECT_TRUE(challenge("Basic bad").starts_with("Basic "));
+  EXPECT_TRUE(challenge("Bearerless").starts_with("Basic "));
+}
+
 TEST_F(ApiTest, CreateGetListCountDelete) {
   const Answer created = create_profile("p1");
   ASSERT_EQ(created.status, 201) << created.body;

@@ -14,6 +14,7 @@
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
+#include "base/text.h"
 #include "manager/forward.h"
 #include "manager/unreachable.h"
 #include "net/target.h"
@@ -326,9 +327,19 @@ Error untold(const Call& call, int status, Error why) {
   return why;
 }
 
+/// A token that is refused is answered in its own scheme (RFC 6750): where a page sent it, a challenge for a
+/// password would open the browser's dialogue over the page, which asks by itself.
+void challenge_in_kind(const net::Request& request, net::Response& response) {
+  const std::string_view sent = request.headers.get("Authorization").value_or("");
+  const std::string_view scheme = sent.substr(0, sent.find(' '));
+  if (response.status != 401 || !equal_ignoring_case(scheme, "Bearer")) return;
+  response.headers.set("WWW-Authenticate", R"(Bearer realm="mullion", error="invalid_token")");
+}
+
 /// What is true of every answer.
 void finish_headers(const Call& call, net::Response& response) {
   if (is_ux_request(call.request)) protect_page(response);
+  challenge_in_kind(call.request, response);
   if (response.upgrade && offers_sub_protocol(call.request))
     response.headers.set(kProtocolHeader, std::string(kSubProtocol));
   response.headers.set("X-Request-Id", call.request.id);
