@@ -172,7 +172,10 @@ function parsed(text: string): unknown {
 /** A way to a server that a test cuts and mends: bytes go through as they are. */
 export class Way {
   private readonly open = new Set<Socket>();
+  /** those of the server */
+  private readonly answering = new Set<Socket>();
   private whole = true;
+  private held = false;
   private constructor(
     private readonly listener: Listener,
     readonly url: string,
@@ -190,11 +193,25 @@ export class Way {
   private take(socket: Socket, port: number): void {
     if (!this.whole) return void socket.destroy();
     const onwards = connect(port, '127.0.0.1');
+    if (this.held) onwards.pause();
+    this.answering.add(onwards);
     for (const end of [socket, onwards]) {
       this.open.add(end);
-      end.on('error', () => {}).on('close', () => [socket, onwards].forEach((other) => (this.open.delete(other), other.destroy())));
+      end.on('error', () => {}).on('close', () => [socket, onwards].forEach((other) => (this.open.delete(other), this.answering.delete(other), other.destroy())));
     }
-    socket.pipe(onwards).pipe(socket);
+    socket.pipe(onwards);
+    onwards.on('data', (bytes: Buffer) => {
+      if (!socket.write(bytes)) onwards.pause();
+    });
+    socket.on('drain', () => {
+      if (!this.held) onwards.resume();
+    });
+  }
+
+  /** What the server says stays here until `on` is false; what it is sent goes through. */
+  holdAnswers(on: boolean): void {
+    this.held = on;
+    for (const socket of this.answering) socket[on ? 'pause' : 'resume']();
   }
 
   cut(): void {
@@ -280,6 +297,25 @@ export async function login(page: Page, server: Pick<Server, 'url'>, path = ''):
   await page.getByLabel('Password').fill(PASSWORD);
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { level: 1 }).waitFor();
+}
+
+/** What the page sends goes at so many bytes a second; -1: as fast as it can. */
+export async function throttle(page: Page): Promise<(bytesPerSecond: number) => Promise<void>> {
+  const tools = await page.context().newCDPSession(page);
+  await tools.send('Network.enable');
+  return async (uploadThroughput) => {
+    await tools.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+  };
+}
+
+/** What screen readers were told since: politely and at once. */
+export async function announcements(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const heard: string[] = [];
+    (window as { heard?: string[] }).heard = heard;
+    for (const region of document.querySelectorAll('[aria-live]')) new MutationObserver(() => heard.push(region.textContent ?? '')).observe(region, { childList: true, characterData: true, subtree: true });
+  });
+  return () => page.evaluate(() => (window as { heard?: string[] }).heard ?? []);
 }
 
 let axeSource = '';

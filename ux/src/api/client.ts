@@ -4,6 +4,7 @@
  * appears and no cookie is sent.
  */
 import { noAnswer, problemFrom, RequestError } from './errors';
+import { sendWatched, type Sent } from './sending';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export type Pairs = readonly (readonly [string, string])[];
@@ -15,6 +16,8 @@ export interface Options {
   signal?: AbortSignal;
   /** instead of the session's token */
   authorization?: string;
+  /** is told how much of the body is sent */
+  sent?: Sent;
 }
 
 export interface Answer<T = unknown> {
@@ -86,11 +89,16 @@ export class Client {
     private readonly token: () => string,
     private readonly send: typeof fetch = (...args) => fetch(...args),
     private readonly refused: (token: string) => void = () => {},
+    private readonly watched: typeof sendWatched = sendWatched,
   ) {}
 
   /** The login that a request was refused for is still the present one; of an earlier one nobody wants to know. */
   private noteRefusal(response: Response, used: string): void {
     if (response.status === 401 && used === this.token()) this.refused(used);
+  }
+
+  private sendOne(address: string, sent: Sent | undefined, init: RequestInit): Promise<Response> {
+    return sent ? this.watched(address, init, sent) : this.send(address, init);
   }
 
   /** Status and body of one exchange; throws RequestError for answers that never came. */
@@ -103,7 +111,7 @@ export class Client {
     const raw = typeof Blob !== 'undefined' && options.body instanceof Blob;
     if (options.body !== undefined) headers['Content-Type'] ??= raw ? 'application/octet-stream' : 'application/json';
     try {
-      const response = await this.send((target.startsWith('/') ? target : API + target) + query, {
+      const response = await this.sendOne((target.startsWith('/') ? target : API + target) + query, options.sent, {
         method,
         headers,
         credentials: 'omit',

@@ -16,6 +16,8 @@ export interface Problem {
   key: string;
   messages: string[];
   requestId: string;
+  /** what to do about it, where the page knows */
+  advice?: string;
   unreachable?: Unreachable;
 }
 

@@ -1,10 +1,12 @@
-/** Each write ends in one of six ways; this is the one function that says in which. */
+/** Each write ends in one of seven ways; these are the functions that say in which. */
 import type { Problem } from './errors';
 
 export type Outcome =
   | { kind: 'done'; body: unknown; commit: string }
   | { kind: 'pending'; body: unknown; commit: string; owner: string }
   | { kind: 'refused'; problem: Problem }
+  /** by the person, before all of it was sent: nothing was changed */
+  | { kind: 'cancelled' }
   | { kind: 'conflict'; problem: Problem }
   | { kind: 'unreachable'; problem: Problem }
   | { kind: 'unknown'; problem: Problem };

@@ -1,4 +1,4 @@
-/** Every write goes through here: it enters the ledger before it is sent, and ends in one of six outcomes. */
+/** Every write goes through here: it enters the ledger before it is sent, and ends in one of seven outcomes. */
 import type { Method } from '../api/client';
 import { RequestError } from '../api/errors';
 import { outcomeOfAnswer, outcomeOfProblem, type Outcome } from '../api/outcome';
@@ -8,6 +8,7 @@ import { ownProblem } from './bridge.svelte';
 import { disk } from './disk.svelte';
 import { begin, end } from './ledger';
 import { announce } from './notices.svelte';
+import type { Sending } from './sending.svelte';
 import { api } from './session.svelte';
 
 export interface Write {
@@ -18,6 +19,8 @@ export interface Write {
   headers?: Record<string, string>;
   /** a sentence for the ledger: "change machines web-1". Never a value: values may be secret */
   what: string;
+  /** is told how much of the body is sent, and cancels it */
+  sending?: Sending;
 }
 
 /** Never throws and never repeats a request. */
@@ -30,11 +33,14 @@ export async function write(asked: Write): Promise<Outcome> {
       body: asked.body,
       query: asked.query ?? [],
       headers: asked.headers ?? {},
+      ...asked.sending?.begin(),
     });
     outcome = outcomeOfAnswer(answer.headers, answer.body);
   } catch (failure) {
-    outcome = outcomeOfProblem(failure instanceof RequestError ? failure.problem : ownProblem(failure), asked.method);
+    const problem = failure instanceof RequestError ? failure.problem : ownProblem(failure);
+    outcome = asked.sending?.stopped ? { kind: 'cancelled' } : outcomeOfProblem(asked.sending?.advised(problem) ?? problem, asked.method);
   }
+  asked.sending?.ended(outcome);
   const message = 'problem' in outcome ? outcome.problem.messages.join('; ') : '';
   disk.heard('problem' in outcome ? outcome.problem.status : undefined, message);
   const ended = { ...entry, id, outcome: outcome.kind, owner: outcome.kind === 'pending' ? outcome.owner : '', commit: 'commit' in outcome ? outcome.commit : '', message };

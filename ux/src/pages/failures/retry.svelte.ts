@@ -1,4 +1,4 @@
-/** Sets failed machines running again, a few at a time; every one ends in one of six outcomes. */
+/** Sets failed machines running again, a few at a time; every one ends in one of the outcomes of writes. */
 import { path } from '../../api/client';
 import type { OutcomeKind } from '../../api/outcome';
 import { writeTo } from '../generic/object.svelte';
@@ -15,7 +15,7 @@ const STOP_AFTER = 3;
 
 export class Retry {
   state = $state<'ready' | 'running' | 'asking' | 'stopped' | 'over'>('ready');
-  outcomes = $state<Record<OutcomeKind, number>>({ done: 0, pending: 0, refused: 0, conflict: 0, unreachable: 0, unknown: 0 });
+  outcomes = $state<Record<OutcomeKind, number>>({ done: 0, pending: 0, refused: 0, cancelled: 0, conflict: 0, unreachable: 0, unknown: 0 });
   /** what was refused, for a second go, and the first words of the server about it */
   left = $state.raw<Target[]>([]);
   words = $state('');
