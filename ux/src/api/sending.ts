@@ -32,9 +32,9 @@ export function sendWatched(address: string, init: RequestInit, sent: Sent): Pro
     new Headers(init.headers).forEach((value, name) => request.setRequestHeader(name, value));
     request.upload.onprogress = ({ loaded, total }) => sent(loaded, total);
     request.onabort = () => reject(signal?.reason as Error);
-    request.onerror = () => reject(new TypeError('The connection was cut'));
+    request.onerror = () => reject(new TypeError('The connection was cut.'));
     // What answers from elsewhere is not who was asked.
-    request.onload = () => (request.responseURL === new URL(address, location.href).href ? resolve(responseOf(request)) : reject(new TypeError('The answer came from another address')));
+    request.onload = () => (request.responseURL === new URL(address, location.href).href ? resolve(responseOf(request)) : reject(new TypeError('The answer came from another address.')));
     request.onloadend = () => signal?.removeEventListener('abort', stop);
     request.send(init.body as XMLHttpRequestBodyInit);
   });

@@ -113,6 +113,22 @@ test('a pack that is cancelled while it is sent changes nothing, and the ledger 
   await context.close();
 });
 
+test('a provider that is cancelled while it is sent is not loaded, and nothing of it stays', async () => {
+  const { page, context, faults } = await openTab(browser, server);
+  await login(page, server, 'plugin-providers');
+  await page.getByText('No plugin provider is loaded').waitFor();
+  const slow = await throttle(page);
+  await slow(100 * KB);
+  await page.getByLabel('Program of a plugin provider').setInputFiles(named('power-v1.0.0', randomBytes(2 * MB)));
+  await grows(page, 'power-v1.0.0');
+  await page.getByRole('button', { name: 'Cancel power-v1.0.0' }).click();
+  await page.getByText('Cancelled before all of it was sent. Nothing was changed.').waitFor();
+  await until('nothing of it is there', () => Promise.resolve(unfinished().length === 0));
+  expect((await server.call('HEAD', 'plugin_providers/power')).status).toBe(404);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('a package of the server is cancelled while it is sent: no upgrade is begun', async () => {
   const { page, context, faults } = await openTab(browser, server);
   await login(page, server, 'system?_tab=upgrade');
