@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "apply/internal/plan_executor.h"
+#include "apply/internal/surroundings_testing.h"
 #include "base/mutex.h"
 #include "env/waiting_testing.h"
 #include "manager/endpoint_object.h"
@@ -26,89 +27,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class FakeCatalog final : public catalog::Catalog {
- public:
-  void set(std::vector<catalog::Item> items) {
-    std::vector<std::function<void()>> listeners;
-    {
-      const Lock lock(mutex_);
-      current_ = std::make_shared<const catalog::Items>(std::move(items));
-      listeners = listeners_;
-    }
-    for (const auto& listener : listeners) listener();
-  }
-  Task<Result<catalog::BuildReport>> build(std::string) override { co_return catalog::BuildReport(); }
-  std::shared_ptr<const catalog::Items> items() const override {
-    const Lock lock(mutex_);
-    return current_;
-  }
-  void on_change(std::function<void()> listener) override {
-    const Lock lock(mutex_);
-    listeners_.push_back(std::move(listener));
-  }
-  Task<Result<files::Blobs::Info>> fetch(catalog::Artifact) override {
-    co_return Error(ErrorCode::kNotFound, "");
-  }
-  catalog::Collection unused(const std::vector<catalog::Need>&) override { return {}; }
-  Task<Result<catalog::BuildReport>> remove(std::vector<catalog::KeptVersion>, std::string) override {
-    co_return catalog::BuildReport();
-  }
-  std::vector<std::string> problems() const override { return {}; }
-  void start() override {}
-  Task<void> stop() override { co_return; }
-
- private:
-  mutable Mutex mutex_;
-  std::shared_ptr<const catalog::Items> current_ GUARDED_BY(mutex_) =
-      std::make_shared<const catalog::Items>();
-  std::vector<std::function<void()>> listeners_ GUARDED_BY(mutex_);
-};
-
-class FakeBlobs final : public files::Blobs {
- public:
-  void put_file(const std::string& name, const std::string& sha256) {
-    std::vector<ChangeListener> listeners;
-    {
-      const Lock lock(mutex_);
-      files_[name] = sha256;
-      listeners = listeners_;
-    }
-    for (const auto& listener : listeners) listener({name});
-  }
-  Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override { return Error(); }
-  Result<Info> stat(std::string_view bucket, std::string_view path) override {
-    const Lock lock(mutex_);
-    const auto found = files_.find(fmt::format("{}/{}", bucket, path));
-    if (found == files_.end()) return Error(ErrorCode::kNotFound, "Not a regular file");
-    Info info;
-    info.size = 5;
-    info.sha256 = found->second;
-    return info;
-  }
-  Task<Result<Info>> put(std::string, std::string, net::BodySource&, files::UploadOptions) override {
-    co_return Error();
-  }
-  Task<Result<Progress>> append(std::string, std::string, net::BodySource&, net::ContentRange,
-                                files::UploadOptions) override {
-    co_return Error();
-  }
-  Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
-  Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
-  Uploads uploads(std::string_view, size_t) override { return {}; }
-  void on_change(ChangeListener listener) override {
-    Lock lock(mutex_);
-    listeners_.push_back(std::move(listener));
-  }
-  Result<Info> move(std::string_view, std::string_view, std::string_view) override { return Error(); }
-  Result<void> remove(std::string_view, std::string_view) override { return Error(); }
-  Result<net::BodySourcePtr> open(const Info&, uint64_t, uint64_t) override { return Error(); }
-
- private:
-  Mutex mutex_;
-  std::map<std::string, std::string> files_ GUARDED_BY(mutex_);
-  std::vector<ChangeListener> listeners_ GUARDED_BY(mutex_);
-};
 
 /// Remembers what it was offered.
 class FakeExecutor final : public PlanExecutor {

@@ -19,6 +19,8 @@ class FakeManager final : public Manager {
   std::atomic<bool> in_touch{true}, current{true};  // of every owner
   /// What owners say to requests; to be set before anything runs.
   std::function<Result<net::ClientResponse>(const std::string& owner, const net::ClientRequest&)> answer;
+  /// Instead of `answer`, by owners that take their time.
+  std::function<Task<Result<net::ClientResponse>>(std::string owner, net::ClientRequest)> serve;
 
   void tell(const std::string& id, std::string state) {
     std::function<void(const std::string&)> listener;
@@ -47,6 +49,7 @@ class FakeManager final : public Manager {
     co_return Error();
   }
   Task<Result<net::ClientResponse>> call(std::string owner, net::ClientRequest request) override {
+    if (serve) co_return co_await serve(std::move(owner), std::move(request));
     if (!answer) co_return Error();
     co_return answer(owner, request);
   }
@@ -67,6 +70,15 @@ class FakeManager final : public Manager {
     const Lock lock(mutex_);
     held_up_ = std::move(collection);
   }
+  /// From now on it is among those that are known, with this replica.
+  void attach(OwnerFreshness freshness) {
+    const Lock lock(mutex_);
+    known_.insert_or_assign(freshness.owner, std::move(freshness));
+  }
+  void detach(const std::string& owner) {
+    const Lock lock(mutex_);
+    known_.erase(owner);
+  }
   std::vector<std::string> known_owners() const override { return {}; }
   std::vector<EndpointStatistics> statistics() const override { return {}; }
   Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
@@ -75,6 +87,9 @@ class FakeManager final : public Manager {
   std::vector<OwnerFreshness> replicas(const std::vector<std::string>& owners) const override {
     const Lock lock(mutex_);
     std::vector<OwnerFreshness> out;
+    if (owners.empty()) {
+      for (const auto& [id, freshness] : known_) out.push_back(freshness);
+    }
     for (const std::string& owner : owners) {
       OwnerFreshness& fresh = out.emplace_back();
       fresh.owner = owner;
@@ -88,6 +103,7 @@ class FakeManager final : public Manager {
  private:
   mutable Mutex mutex_;
   std::string held_up_ GUARDED_BY(mutex_);
+  std::map<std::string, OwnerFreshness> known_ GUARDED_BY(mutex_);
   std::map<std::string, std::string> states_ GUARDED_BY(mutex_);
   std::function<void(const std::string&)> listener_ GUARDED_BY(mutex_);
 };

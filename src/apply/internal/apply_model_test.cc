@@ -58,6 +58,10 @@ Result<client::Answer> PretendedEndpoint::answer(const std::string& method, cons
     if (fails && failure.kind == Failure::Kind::kBrokenBefore)
       return Error(ErrorCode::kUnreachable, "broke before");
     if (fails && failure.kind == Failure::Kind::kRefused) return refusal(500, "injected");
+    if (const auto found = refused.find(method + " " + path); found != refused.end()) {
+      if (found->second == 0) return Error(ErrorCode::kUnreachable, "the connection broke");
+      return refusal(found->second, "not this one");
+    }
     const bool writes = method != "GET" && method != "HEAD" && path != "configuration_lease";
     out = serve(method, path, query, headers, body);
     if (writes && out->status < 300) {
@@ -121,6 +125,9 @@ client::Answer PretendedEndpoint::serve(const std::string& method, const std::st
     return shown(200, json::object{{"Version", method == "DELETE" ? "" : found->second.second}});
   }
   if (path.starts_with("plugins")) return serve_plugins(method, path, body);
+  if (path.starts_with("version_sets") || path.starts_with("catalog_items"))
+    return serve_object(method, path, body);
+  if (path == "files" && method == "GET") return list_files(query);
   return serve_file(method, path, query, headers, body);
 }
 
@@ -144,6 +151,40 @@ client::Answer PretendedEndpoint::serve_contents(const std::string& method, cons
   if (need != needs.end() && !components.contains(need->second)) return refusal(422, "lacks " + need->second);
   components[pack] = {Kind::kContentPackage, body.substr(body.find(' ') + 1)};
   return {method == "POST" ? 201 : 200, {}, "{}"};
+}
+
+client::Answer PretendedEndpoint::serve_object(const std::string& method, const std::string& path,
+                                               const std::string& body) {
+  const size_t slash = path.find('/');
+  std::map<std::string, json::object>& here = objects[path.substr(0, slash)];
+  if (method == "POST") {
+    json::object object = json::parse(body).as_object();
+    const std::string id = model::text_member(object, "Id");
+    if (here.contains(id)) return refusal(409, "already exists");
+    here[id] = object;
+    return shown(201, object);
+  }
+  const auto found = here.find(path.substr(slash + 1));
+  if (found == here.end()) return refusal(404, "Not Found");
+  if (method == "PUT") found->second = json::parse(body).as_object();
+  json::object object = found->second;
+  if (method == "DELETE") here.erase(found);
+  return shown(200, object);
+}
+
+/// Names below a directory, relative to it, with the directories in between.
+client::Answer PretendedEndpoint::list_files(const std::string& query) const {
+  const std::string tree = "files/" + after(query.substr(0, query.find('&')), "path=");
+  std::set<std::string> names;
+  for (const auto& [path, content] : files) {
+    if (!path.starts_with(tree)) continue;
+    const std::string name = after(path, tree);
+    for (size_t at = name.find('/'); at != std::string::npos; at = name.find('/', at + 1))
+      names.insert(name.substr(0, at + 1));
+    names.insert(name);
+  }
+  if (names.empty()) return refusal(404, "Not Found");
+  return shown(200, json::array(names.begin(), names.end()));
 }
 
 client::Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path,

@@ -65,6 +65,8 @@ class PretendedEndpoint {
   std::map<std::string, std::string> prefs{{"defaultStage", "none"}};
   json::object global;
   std::map<std::string, std::string> files, pieces;
+  /// VersionSet and CatalogItem objects by collection and Id, where it is a manager.
+  std::map<std::string, std::map<std::string, json::object>> objects;
   std::set<std::string> unlisted;            // files that it has and does not tell of
   std::set<std::string> damaging;            // files that it does not store as they were sent
   std::set<std::string> secure;              // parameters
@@ -72,9 +74,10 @@ class PretendedEndpoint {
   std::string holder;
   auth::KeyPair keys = auth::make_key_pair();
   Failure failure;
-  size_t full_at = SIZE_MAX;  // bytes of a file that fit
-  uint64_t cut_piece_at = 0;  // once: of the next piece only so many bytes arrive
-  int restarting = 0;         // requests that are not answered
+  std::map<std::string, int> refused;  // requests ("PUT prefs") and their statuses; 0: the connection breaks
+  size_t full_at = SIZE_MAX;           // bytes of a file that fit
+  uint64_t cut_piece_at = 0;           // once: of the next piece only so many bytes arrive
+  int restarting = 0;                  // requests that are not answered
   int requests = 0;
   std::vector<std::string> asked;    // "GET prefs" and so on, in order, answered or not
   std::vector<std::string> changes;  // those that changed something
@@ -95,6 +98,8 @@ class PretendedEndpoint {
   client::Answer serve(const std::string& method, const std::string& path, const std::string& query,
                        const net::Headers& headers, const std::string& body);
   client::Answer serve_contents(const std::string& method, const std::string& name, const std::string& body);
+  client::Answer serve_object(const std::string& method, const std::string& path, const std::string& body);
+  client::Answer list_files(const std::string& query) const;
   client::Answer serve_plugins(const std::string& method, const std::string& path, const std::string& body);
   client::Answer serve_file(const std::string& method, const std::string& path, const std::string& query,
                             const net::Headers& headers, const std::string& body);
