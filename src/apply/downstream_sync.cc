@@ -332,7 +332,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     Result<std::string> there = co_await checksum_there(target.calls, path);
     if (!there) co_return there.error();
     if (*there == info->sha256) co_return Result<void>{};
-    Result<void> sent = co_await upload_file(target, path, *info, false);
+    Result<void> sent = co_await upload_intact(target, path, *info, false);
     if (sent) ++files_;
     co_return sent;
   }

@@ -209,4 +209,19 @@ Task<Result<void>> upload_file(const Target& target, std::string path, files::Bl
   co_return co_await target.memory.remember_unfinished(target.endpoint, place, "");
 }
 
+Task<Result<void>> upload_intact(const Target& target, std::string path, files::Blobs::Info info,
+                                 bool explode) {
+  const std::string sha256 = info.sha256;
+  Result<void> sent = co_await upload_file(target, path, std::move(info), explode);
+  if (!sent) co_return sent;
+  const Result<std::string> there = co_await checksum_there(target.calls, path);
+  if (!there) co_return there.error();
+  if (*there == sha256) co_return Result<void>{};
+  const client::Request remove = client::blob_request(client::delete_files, client::delete_isos, path);
+  const Result<client::Answer> removed = co_await target.calls.send(client::bare_request(remove));
+  if (!removed) co_return removed.error();
+  co_return Error(ErrorCode::kCorrupt, fmt::format("{} arrived damaged: expected sha256 {}, it has {}", path,
+                                                   sha256, there->empty() ? "none" : *there));
+}
+
 }  // namespace mullion::apply

@@ -51,6 +51,10 @@ Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::str
 /// Puts a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with
 /// the same content ended.
 Task<Result<void>> upload_file(const Target& target, std::string path, files::Blobs::Info info, bool explode);
+/// The same, and looks whether it is what was sent. kCorrupt: it was not and is removed, for nobody shall use
+/// it.
+Task<Result<void>> upload_intact(const Target& target, std::string path, files::Blobs::Info info,
+                                 bool explode);
 
 /// The size of the next piece, so that one takes a few seconds whatever the link.
 uint64_t next_piece(uint64_t piece, env::Duration took);
