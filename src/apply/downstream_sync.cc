@@ -5,6 +5,7 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "apply/internal/endpoint_memory.h"
 #include "apply/internal/log.h"
@@ -120,12 +121,18 @@ class DownstreamSyncImpl final : public DownstreamSync {
   /// Shared with listeners that live longer.
   class Downstreams {
    public:
-    /// True the first time: what an endpoint has may be known from before, then no commit tells of it.
+    /// True the first time, and the first time after what happened was passed over: what an endpoint has may
+    /// be known from before, then no commit tells of it.
     bool wake(const std::string& id) {
       Lock lock(mutex_);
       const bool first = !downstreams_.contains(id);
       of(id)->wake.notify_all();
-      return first;
+      return std::exchange(passed_over_, false) || first;
+    }
+    /// Something happened while this server was no manager.
+    void pass_over() {
+      Lock lock(mutex_);
+      passed_over_ = true;
     }
     /// Whether a replica that is as of `moment` shows what was done there last.
     bool is_shown(const std::string& id, env::SteadyTime moment) {
@@ -169,6 +176,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
     Mutex mutex_;
     std::map<std::string, std::shared_ptr<Downstream>> downstreams_ GUARDED_BY(mutex_);
+    bool passed_over_ GUARDED_BY(mutex_) = false;
   };
 
   /// One plan after the other: what changes meanwhile is seen by the next.
@@ -181,7 +189,10 @@ class DownstreamSyncImpl final : public DownstreamSync {
       if (!slept) co_return;
       seen = wake_->version();
       pause = kForEver;
-      if (!given_.manager.active()) continue;
+      if (!given_.manager.active()) {
+        downstreams_->pass_over();
+        continue;
+      }
       std::optional<Result<plan::SyncPlans>> plan;
       co_await env::run_blocking(env::Pool::kProcessor,
                                  [&] { plan = store::as_result([&] { return make_plan(); }); });

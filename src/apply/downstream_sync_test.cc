@@ -477,6 +477,21 @@ TEST_F(DownstreamSyncTest, WhoIsNoManagerSendsNothingUntilItIsOne) {
   EXPECT_TRUE(brings("2"));
 }
 
+TEST_F(DownstreamSyncTest, WhatChangedWhileItWasNoManagerGoesWhenItIsOneAgain) {
+  put_set("s", "1");
+  attach("R1");
+  start();
+  ASSERT_TRUE(brings("1"));
+  ASSERT_TRUE(comes_to_rest());
+  manager_.on = false;
+  put_set("s", "2");
+  ASSERT_TRUE(comes_to_rest());
+  EXPECT_EQ(pref_there(), "1");
+  manager_.on = true;
+  manager_.tell("R1", R"({"prefs":{}})");  // not its first word
+  EXPECT_TRUE(soon([&] { return pref_there() == "2"; }));
+}
+
 // ---- what wakes it
 
 TEST_F(DownstreamSyncTest, ItWakesForWhatDecidesAndForNothingElse) {
