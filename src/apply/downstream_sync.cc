@@ -66,6 +66,8 @@ bool matters(const store::AppliedChange& change) {
 }
 
 using Objects = std::map<std::string, json::object>;
+/// By path ("files/a"); absent: there is no such file.
+using TravelFiles = std::map<std::string, std::optional<plan::SyncFile>>;
 
 Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
@@ -193,18 +195,16 @@ class DownstreamSyncImpl final : public DownstreamSync {
         downstreams_->pass_over();
         continue;
       }
-      std::optional<Result<plan::SyncPlans>> plan;
-      co_await env::run_blocking(env::Pool::kProcessor,
-                                 [&] { plan = store::as_result([&] { return make_plan(); }); });
-      if (!plan->ok()) {
-        kLog.error("downstream version sets cannot be planned what={}", plan->error().text());
+      const Result<plan::SyncPlans> plans = co_await plans_now();
+      if (!plans) {
+        kLog.error("downstream version sets cannot be planned what={}", plans.error().text());
         wake_->notify_all();
         const bool rested = co_await given_.timers.sleep_for(env::kTryAgain);
         if (!rested) co_return;
         continue;
       }
-      tell((*plan)->problems);
-      for (const plan::SyncPlan& next : (*plan)->plans) {
+      tell(plans->problems);
+      for (const plan::SyncPlan& next : plans->plans) {
         if (!downstreams_->is_working(next.next_hop, woken)) pause = std::min(pause, begin(next));
       }
     }
@@ -241,8 +241,23 @@ class DownstreamSyncImpl final : public DownstreamSync {
     wake_->notify_all();
   }
 
+  /// A file whose checksum nobody has computed is read aside, as that may take minutes, and all is planned
+  /// anew: each round knows more of them.
+  Task<Result<plan::SyncPlans>> plans_now() {
+    TravelFiles facts;
+    while (true) {
+      std::set<std::string> unsummed;
+      std::optional<Result<plan::SyncPlans>> plans;
+      co_await env::run_blocking(env::Pool::kProcessor, [&] {
+        plans = store::as_result([&] { return make_plans(facts, unsummed); });
+      });
+      if (!plans->ok() || unsummed.empty()) co_return std::move(*plans);
+      for (const std::string& path : unsummed) facts[path] = co_await read_file(path);
+    }
+  }
+
   /// Blocks.
-  plan::SyncPlans make_plan() {
+  plan::SyncPlans make_plans(const TravelFiles& facts, std::set<std::string>& unsummed) {
     // Before the view, which so shows at least what is promised of it.
     const env::SteadyTime asked = given_.clock.steady();
     const std::vector<manager::OwnerFreshness> owners =
@@ -266,7 +281,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
     return plan::plan_sync(
         {given_.own_id, own_sets, endpoints, managers, *items,
-         [this](const std::string& path) { return travel_file(path); },
+         [&](const std::string& path) { return travel_file(path, facts, unsummed); },
          [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
                 const json::value& shown) { return memory_.same_secret(next_hop, place, wanted, shown); },
          [this](const plan::SyncPlan& plan) { return downstreams_->is_untidy(plan); }});
@@ -297,11 +312,26 @@ class DownstreamSyncImpl final : public DownstreamSync {
     });
   }
 
-  std::optional<plan::SyncFile> travel_file(const std::string& path) const {
+  /// Absent and `unsummed` when its checksum has to be computed.
+  std::optional<plan::SyncFile> travel_file(const std::string& path, const TravelFiles& facts,
+                                            std::set<std::string>& unsummed) const {
+    if (const auto known = facts.find(path); known != facts.end()) return known->second;
     const size_t slash = path.find('/');
-    const Result<files::Blobs::Info> info = given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
+    const Result<files::Blobs::Info> info = given_.blobs.look(path.substr(0, slash), path.substr(slash + 1));
     if (!info) return std::nullopt;
+    if (info->sha256.empty()) {
+      unsummed.insert(path);
+      return std::nullopt;
+    }
     return plan::SyncFile{info->sha256, info->size};
+  }
+
+  Task<std::optional<plan::SyncFile>> read_file(std::string path) const {
+    const size_t slash = path.find('/');
+    const Result<files::Blobs::Info> info =
+        co_await files::stat_aside(given_.blobs, path.substr(0, slash), path.substr(slash + 1));
+    if (!info) co_return std::nullopt;
+    co_return plan::SyncFile{info->sha256, info->size};
   }
 
   void tell(const std::vector<std::string>& problems) {

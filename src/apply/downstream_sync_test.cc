@@ -873,6 +873,23 @@ TEST_F(DownstreamSyncTest, AFileThatArrivesDamagedIsTakenAwayAndNotNeededByAnyth
   EXPECT_TRUE(brings("1"));
 }
 
+/// It may be an image of many gigabytes: plans that people wait for would wait for it.
+TEST_F(DownstreamSyncTest, AFileWithoutAChecksumIsReadAsLongWork) {
+  std::set<std::string> pools;
+  blobs_.on_hash = [&] {
+    for (const env::WorkerPool::Statistics& pool : env::pool_statistics()) {
+      if (pool.running > 0) pools.insert(pool.name);
+    }
+  };
+  blobs_.put_unsummed("files/src", "content");
+  put_set("s", "1", with_file());
+  attach("R1");
+  start();
+  ASSERT_TRUE(brings("1"));
+  EXPECT_EQ(files_there()[file_place("content")], "content");
+  EXPECT_THAT(pools, ElementsAre("long"));
+}
+
 TEST_F(DownstreamSyncTest, AnUploadThatIsCutGoesOnWhereItEnded) {
   const std::string content(3'000'000, 'x');
   blobs_.put_content("files/src", content);

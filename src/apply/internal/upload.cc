@@ -31,8 +31,8 @@ class LocalArtifacts final : public Artifacts {
     const std::string path = artifact.source.substr(versionset::kSelf.size());
     if (Result<void> good = versionset::check_file_path(path); !good) co_return good.error();
     const size_t slash = path.find('/');
-    Result<files::Blobs::Info> info = Error(ErrorCode::kNotFound, "");
-    co_await env::run_blocking([&] { info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1)); });
+    Result<files::Blobs::Info> info =
+        co_await files::stat_aside(blobs_, path.substr(0, slash), path.substr(slash + 1));
     if (!info) co_return Error(ErrorCode::kNotFound, fmt::format("this server has no {}", path));
     if (!artifact.sha256.empty() && info->sha256 != artifact.sha256) {
       co_return Error(ErrorCode::kCorrupt, fmt::format("{}: expected sha256 {}, the file has {}", path,
