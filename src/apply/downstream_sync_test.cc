@@ -751,7 +751,7 @@ TEST_F(DownstreamSyncTest, AFileThatCannotBeDeletedIsTriedAgain) {
   }
   answer_with("DELETE files/travelled/M/files/left/over", 403);
   start();
-  ASSERT_TRUE(passes([&] { return failures() == 1; }));
+  ASSERT_TRUE(passes([&] { return failures() >= 1; }));
   answer_well();
   EXPECT_TRUE(passes([&] { return files_there().empty(); }));
 }
@@ -765,16 +765,16 @@ TEST_F(DownstreamSyncTest, AnOldReplicaSaysNothingOfWhatWasDoneSince) {
   shows_ = false;
   be_reached("R1", 5);
   start();
-  ASSERT_TRUE(brings("1"));
-  ASSERT_TRUE(passes([&] { return time_.waits_for(kLookAgain); }));
+  ASSERT_TRUE(soon([&] { return pref_there() == "1"; }));
+  ASSERT_TRUE(soon([&] { return time_.waits_for(kLookAgain); }));
   forget_requests();
   const env::SteadyTime done = time_.steady();
   const int looks = manager_.looks;
-  ASSERT_TRUE(passes([&] { return manager_.looks >= looks + 3; }));
+  ASSERT_TRUE(soon([&] { return manager_.looks >= looks + 3; }));
   EXPECT_THAT(asked(), IsEmpty()) << "what it does not show may be there";
   // Once the replica is young enough it is believed: somebody removed the copy.
-  ASSERT_TRUE(passes([&] { return !asked().empty(); }));
-  EXPECT_GE(time_.steady(), done + 4s);
+  ASSERT_TRUE(soon([&] { return !asked().empty(); }));
+  EXPECT_GE(time_.steady(), done + 3s);
 }
 
 TEST_F(DownstreamSyncTest, OfAManagerOutOfTouchTheReplicaIsLookedAtRarely) {
@@ -861,8 +861,7 @@ TEST_F(DownstreamSyncTest, AFileThatArrivesDamagedIsTakenAwayAndNotNeededByAnyth
   }
   Warnings warnings("arrived damaged");
   start();
-  ASSERT_TRUE(soon([&] { return failures() == 1; }));
-  EXPECT_EQ(warnings.told().size(), 1U);
+  ASSERT_TRUE(soon([&] { return warnings.told().size() == 1; }));
   EXPECT_FALSE(set_there("s"));
   EXPECT_THAT(files_there(), IsEmpty());
   EXPECT_EQ(sync_->statistics().files, 0U);
@@ -875,19 +874,21 @@ TEST_F(DownstreamSyncTest, AFileThatArrivesDamagedIsTakenAwayAndNotNeededByAnyth
 
 /// It may be an image of many gigabytes: plans that people wait for would wait for it.
 TEST_F(DownstreamSyncTest, AFileWithoutAChecksumIsReadAsLongWork) {
-  std::set<std::string> pools;
-  blobs_.on_hash = [&] {
-    for (const env::WorkerPool::Statistics& pool : env::pool_statistics()) {
-      if (pool.running > 0) pools.insert(pool.name);
-    }
+  const auto runs_long_work_only = [] {
+    return std::ranges::all_of(env::pool_statistics(), [](const env::WorkerPool::Statistics& pool) {
+      return (pool.running > 0) == (pool.name == "long");
+    });
   };
+  std::atomic<int> read{0}, read_elsewhere{0};
+  blobs_.on_hash = [&] { ++(eventually(runs_long_work_only) ? read : read_elsewhere); };
   blobs_.put_unsummed("files/src", "content");
   put_set("s", "1", with_file());
   attach("R1");
   start();
   ASSERT_TRUE(brings("1"));
   EXPECT_EQ(files_there()[file_place("content")], "content");
-  EXPECT_THAT(pools, ElementsAre("long"));
+  EXPECT_GT(read, 0);
+  EXPECT_EQ(read_elsewhere, 0);
 }
 
 TEST_F(DownstreamSyncTest, AnUploadThatIsCutGoesOnWhereItEnded) {
@@ -1001,7 +1002,7 @@ TEST_P(DownstreamRefusal, ADeletionIsRefusedAndItsFilesStay) {
   forget_requests();
   answer_with("DELETE version_sets/s", GetParam());
   name_sets("R1", {});
-  ASSERT_TRUE(passes([&] { return failures() == 1; }));
+  ASSERT_TRUE(passes([&] { return failures() >= 1; }));
   EXPECT_EQ(files_there().size(), 1U) << "the set is there still";
   answer_well();
   ASSERT_TRUE(passes([&] { return files_there().empty(); }));
@@ -1012,13 +1013,14 @@ INSTANTIATE_TEST_SUITE_P(ByStatus, DownstreamRefusal, ::testing::Values(403, 409
 TEST_F(DownstreamSyncTest, AConversationThatBreaksEndsAtOnce) {
   for (const int status : {0, 401, 503}) {
     SCOPED_TRACE(status);
+    const uint64_t before = failures();
     put_set("r", "1");
     put_set("s", "1");
     const std::string id = fmt::format("R{}", status);
     attach(id, {"r", "s"});
     answer_with("GET version_sets/r", status, id);
     if (status == 0) start();
-    ASSERT_TRUE(passes([&] { return !asked(id).empty() && time_.waits_for(2s); }));
+    ASSERT_TRUE(soon([&] { return failures() > before; }));
     EXPECT_THAT(asked(id), Not(Contains("GET version_sets/s")));
     answer_well(id);
     ASSERT_TRUE(brings("1", "s", id));
@@ -1239,13 +1241,14 @@ TEST_F(DownstreamSecrets, DoNotLeaveWhenTheyCannotBeSealedThere) {
   for (const int status : {403, 404}) {
     SCOPED_TRACE(status);
     const std::string id = fmt::format("R{}", status);
+    const uint64_t before = failures();
     put_secret("s", "swordfish");
     put_set("t", "1");
     attach(id, {"s", "t"});
     answer_with("GET version_sets/s/pubkey", status, id);
     if (status == 403) start();
     ASSERT_TRUE(brings("1", "t", id));
-    ASSERT_TRUE(passes([&] { return time_.waits_for(2s); }));
+    ASSERT_TRUE(passes([&] { return failures() > before; }));
     EXPECT_FALSE(set_there("s", id));
     answer_well(id);
     ASSERT_TRUE(brings("1", "s", id));
