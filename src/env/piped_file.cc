@@ -67,7 +67,7 @@ Result<Descriptor> make_file(const Path& path, unsigned mode) {
 }
 
 /// Fills `piece` as far as there is something; answers how much.
-Result<size_t> fill(int from, char* piece) {
+Result<size_t> read_piece(int from, char* piece) {
   size_t size = 0;
   while (size < kPiece) {
     const ssize_t got = ::read(from, piece + size, kPiece - size);
@@ -92,7 +92,7 @@ Result<void> receive(const Descriptor& from, const Descriptor& file, const Path&
     if (stop != nullptr && *stop)
       return Error(ErrorCode::kUnavailable,
                    fmt::format("{} is not finished: the server stops", path.string()));
-    const Result<size_t> size = fill(from.get(), piece.get());
+    const Result<size_t> size = read_piece(from.get(), piece.get());
     if (!size) return size.error();
     if (*size == 0) return {};
     if (*size % kAlignment != 0) allow_any_length(file);
