@@ -175,11 +175,13 @@ def writes_past_their_checks():
         yield f"tools/check_layers.py: api/{name} does not commit by itself any more: take it off the list"
 
 
-# GCC 12 destroys temporaries of such an await twice when the condition decides about them, and aggregates in its arguments.
+# GCC 12 destroys temporaries of such an await twice when the condition decides about them, and aggregates in its arguments, and
+# what a lambda among its arguments has copied.
 CONDITIONAL_AWAIT = re.compile(r"(?:&&|\|\||\?|\s:)\s*!?\(?co_await|(?:if|while) \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
 
 RAW_TEXT = re.compile(r'R"(\w*)\([^\n]*?\)\1"')
 GIVEN_AGGREGATE = re.compile(r"co_await\b[^;{}\[]*[(,]\s*\{\s*[^\s}]")  # over line ends
+GIVEN_LAMBDA = re.compile(r"co_await\b[^;{}]*?[(,]\s*\[([^\]\[]*)\]\s*[({]")  # over line ends
 
 
 def conditional_awaits():
@@ -193,6 +195,11 @@ def conditional_awaits():
         for found in GIVEN_AGGREGATE.finditer(code):
             number = code.count("\n", 0, found.end()) + 1
             yield f"{path.relative_to(ROOT)}:{number}: an await is given an aggregate: give a name to it"
+        for found in GIVEN_LAMBDA.finditer(code):
+            if all(capture.strip() == "this" or capture.strip()[:1] in ("", "&") for capture in found[1].split(",")):
+                continue
+            number = code.count("\n", 0, found.end()) + 1
+            yield f"{path.relative_to(ROOT)}:{number}: an await is given a lambda that copies: give a name to it, or let it refer to what it uses"
 
 
 # Until C++23 the pointer or document that a call returns is gone before the loop over what it holds begins.

@@ -105,7 +105,7 @@ TEST(Pools, NeverRefuseAPartOfAdmittedWorkButLetItTakeTurns) {
     all.push_back(launch(runtime, [&, name]() -> Task<void> {
       Caller caller;
       caller.name = std::string(1, name);
-      co_await run_admitted(Pool::kLong, std::move(caller), [&, name] {
+      co_await run_admitted(Pool::kLong, std::move(caller), [&] {
         const Lock lock(mutex);
         order += name;
       });

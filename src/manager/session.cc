@@ -179,8 +179,8 @@ env::Task<Session::Opened> Session::open_follower(const Access& access) {
 
 env::Task<Session::Opened> Session::open_once(const Access& access) {
   std::shared_ptr<EndpointFollower> follower = make_follower();
-  Result<void> opened =
-      co_await follower->open(access.link, [login = access.login] { return login->authorization(); });
+  const mirror::Authorization shown = [login = access.login] { return login->authorization(); };
+  Result<void> opened = co_await follower->open(access.link, shown);
   if (!opened) co_return opened.error();
   co_return follower;
 }

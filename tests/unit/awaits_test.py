@@ -19,6 +19,13 @@ import check_layers  # noqa: E402
     ("co_await first(one) ;  // (, {.in a comment", 0),
     ("co_await send(R\"({\"a\":1})\", false);", 0),
     ("if (co_await asked()) return;", 1),
+    ("co_await open(link, [login = access.login] { return login->text(); });", 1),
+    ("co_await open(\n    link,\n    [&link, login] { return login->text(); });", 1),
+    ("co_await run([=] { use(); });", 1),
+    ("co_await run([this, &link] { use(link); });", 0),
+    ("co_await run([this] { use(); });", 0),
+    ("co_await shown[index];", 0),
+    ("co_await run(shown);\nrun([login] { use(login); });", 0),
 ])
 def test_awaits_that_are_compiled_wrongly(tmp_path, monkeypatch, code, refused):
     (tmp_path / "src").mkdir()

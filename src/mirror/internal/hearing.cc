@@ -163,7 +163,7 @@ void Conversation::settle() {
 env::Task<bool> Conversation::told_everything() {
   const env::SteadyTime now = options_.clock.steady();
   wake_probe_.notify_all();
-  co_await until_settled([this, now]() REQUIRES(mutex_) { return proven_at_ && *proven_at_ >= now; });
+  co_await until_settled([this, &now]() REQUIRES(mutex_) { return proven_at_ && *proven_at_ >= now; });
   co_return !over_;
 }
 

@@ -117,7 +117,7 @@ env::Task<Result<void>> Conversation::ask_for(std::string prefix, std::vector<st
       mark = hints_.now();
     }
     hinted_.notify_all();
-    co_await until_settled([this, &prefix, mark]()
+    co_await until_settled([this, &prefix, &mark]()
                                REQUIRES(mutex_) { return hints_.is_asked(prefix, mark); });
     if (over_) co_return Error(ErrorCode::kCancelled, "stopped");
   }
