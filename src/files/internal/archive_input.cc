@@ -81,6 +81,8 @@ Error ArchiveInput::failure() const { return refused_ ? *refused_ : unreadable(r
 
 Result<archive_entry*> ArchiveInput::next() {
   ++entries_;
+  continuations_.look(content_.first, std::string_view(piece_).substr(0, content_.second));
+  content_ = {};
   searched_from_ = passed_;
   archive_entry* entry = nullptr;
   const int status = archive_read_next_header(reader_.get(), &entry);
@@ -105,27 +107,57 @@ Result<void> ArchiveInput::check_method() const {
 }
 
 Result<size_t> ArchiveInput::read(char* data, size_t size) {
+  in_content_ = true;
   const la_ssize_t got = archive_read_data(reader_.get(), data, size);
+  in_content_ = false;
   if (got < 0 || refused_) return failure();
   return static_cast<size_t>(got);
 }
 
+bool ArchiveInput::is(int format) const {
+  return (archive_format(reader_.get()) & ARCHIVE_FORMAT_BASE_MASK) == format;
+}
+
+/// Of an iso by sectors, so that no piece holds content of a file together with directories.
 Result<size_t> ArchiveInput::fill() {
-  if (xz_) return xz_->read(piece_.data(), piece_.size());
+  const size_t most = is(ARCHIVE_FORMAT_ISO9660) ? kSector : kPiece;
+  if (xz_) return xz_->read(piece_.data(), most);
   if (unpacker_) {
-    const la_ssize_t got = archive_read_data(unpacker_.get(), piece_.data(), piece_.size());
+    const la_ssize_t got = archive_read_data(unpacker_.get(), piece_.data(), most);
     if (got < 0) return unreadable(unpacker_.get());
     return static_cast<size_t>(got);
   }
-  const ssize_t got = ::pread(descriptor_, piece_.data(), piece_.size(), static_cast<off_t>(offset_));
+  const ssize_t got = ::pread(descriptor_, piece_.data(), most, static_cast<off_t>(offset_));
   if (got < 0) return env::error_from_errno(errno, "archive");
   offset_ += static_cast<uint64_t>(got);
   return static_cast<size_t>(got);
 }
 
+/// `got` bytes came and go to the reader next. Before it has chosen a format, it may be that of isos.
+void ArchiveInput::note(size_t got) {
+  const uint64_t end = is_compressed() ? passed_ + got : offset_;
+  passed_ += got;
+  if (!is(0) && !is(ARCHIVE_FORMAT_ISO9660)) return;
+  if (searched_from_) listed_ += got;
+  if (in_content_) {
+    content_ = {end - got, got};
+  } else {
+    continuations_.look(end - got, std::string_view(piece_).substr(0, got));
+  }
+}
+
 uint64_t ArchiveInput::most_before_entry() const {
-  const bool is_tar = (archive_format(reader_.get()) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
-  return is_tar ? kMostBeforeEntry : std::max(kMostBeforeEntry, limits_.max_entries * kListedBytes);
+  if (is(ARCHIVE_FORMAT_TAR)) return kMostBeforeEntry;
+  return std::max(kMostBeforeEntry, limits_.max_entries * kListedBytes);
+}
+
+Result<void> ArchiveInput::check_directories() const {
+  if (!is(ARCHIVE_FORMAT_ISO9660)) return {};
+  if (continuations_.shared())
+    return Error(ErrorCode::kInvalid, "Cannot explode: entries of the iso go on in the same bytes");
+  if (listed_ <= most_before_entry()) return {};
+  return Error(ErrorCode::kTooLarge,
+               fmt::format("Cannot explode: more than {} bytes of directories", most_before_entry()));
 }
 
 Result<void> ArchiveInput::check() const {
@@ -135,6 +167,7 @@ Result<void> ArchiveInput::check() const {
     return Error(ErrorCode::kTooLarge,
                  fmt::format("Cannot explode: unpacks to more than {} times its size", limits_.max_ratio));
   }
+  if (Result<void> modest = check_directories(); !modest) return modest;
   const uint64_t most = most_before_entry();
   if (!searched_from_ || passed_ - *searched_from_ <= most) return {};
   return Error(
@@ -145,7 +178,7 @@ Result<void> ArchiveInput::check() const {
 la_ssize_t ArchiveInput::give(archive* reader, void* self, const void** piece) {
   auto& input = *static_cast<ArchiveInput*>(self);
   Result<size_t> got = input.fill();
-  if (got) input.passed_ += *got;
+  if (got) input.note(*got);
   const Result<void> fine = got ? input.check() : Result<void>(got.error());
   if (!fine) {
     input.refused_ = fine.error();

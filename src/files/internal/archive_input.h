@@ -8,6 +8,7 @@
 
 #include "files/archive.h"
 #include "files/internal/archive_reader.h"
+#include "files/internal/iso_continuations.h"
 #include "files/internal/xz_input.h"
 
 namespace mullion::files {
@@ -32,6 +33,7 @@ class ArchiveInput {
       : limits_(limits), descriptor_(descriptor), bytes_(bytes), piece_(kPiece, '\0') {}
 
   static constexpr size_t kPiece = size_t{64} << 10;
+  static constexpr size_t kSector = size_t{2} << 10;  // of an iso
   static la_ssize_t give(archive*, void* self, const void** piece);
   static la_int64_t skip(archive*, void* self, la_int64_t distance);
   static la_int64_t seek(archive*, void* self, la_int64_t offset, int whence);
@@ -39,8 +41,11 @@ class ArchiveInput {
   Result<void> look_inside(const env::Path& file);
   Result<void> begin();
   bool is_compressed() const { return unpacker_ != nullptr || xz_ != nullptr; }
+  bool is(int format) const;
   Result<size_t> fill();
+  void note(size_t got);
   Result<void> check() const;
+  Result<void> check_directories() const;
   Result<void> check_method() const;
   uint64_t most_before_entry() const;
   Error failure() const;
@@ -56,7 +61,12 @@ class ArchiveInput {
   uint64_t passed_ = 0;
   std::optional<uint64_t> searched_from_;  // value of passed_ while the next entry is looked for
   size_t entries_ = 0;
-  std::optional<Error> refused_;  // by us, whatever the library makes of it
+  // Of isos, where all that directories list is kept to the end.
+  uint64_t listed_ = 0;  // bytes that were read while entries were looked for
+  IsoContinuations continuations_;
+  bool in_content_ = false;              // what is read belongs to a file, but for the end of its last sector
+  std::pair<uint64_t, size_t> content_;  // the piece of content_ that came last: its position, its size
+  std::optional<Error> refused_;         // by us, whatever the library makes of it
 };
 
 /// What the library says of its failure.
