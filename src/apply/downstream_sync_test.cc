@@ -307,6 +307,10 @@ class DownstreamSyncTest : public ::testing::Test {
     }
     return false;
   }
+  /// What is ready to run runs.
+  void let_it_run() {
+    for (int i = 0; i < 50; ++i) env::run(runtime_, []() -> Task<void> { co_return; });
+  }
   /// Whatever there is is looked at again.
   void wake() {
     std::vector<catalog::Item> items = catalog_.items()->all();
@@ -492,6 +496,36 @@ TEST_F(DownstreamSyncTest, WhatChangedWhileItWasNoManagerGoesWhenItIsOneAgain) {
   EXPECT_TRUE(soon([&] { return pref_there() == "2"; }));
 }
 
+/// A manager of endpoints of one platform has no use for what runs on another.
+TEST_F(DownstreamSyncTest, OnlyTheBuildsForPlatformsThatAreThereGo) {
+  catalog::Item item = plan::made_item("runner", "v1.0.0", "PluginProvider");
+  item.sha256.clear();
+  for (const std::string arch : {"amd64", "arm64"}) item.sha256[arch + "/linux"] = model_sum(arch);
+  for (const std::string arch : {"amd64", "arm64"}) {
+    const Result<catalog::Artifact> artifact = catalog::artifact_of(item, arch, "linux");
+    ASSERT_TRUE(artifact);
+    catalog_.fetches(artifact->source, blobs_.put_content("catalog/" + arch, arch));
+  }
+  catalog_.set({item});
+  json::object component{{"Type", "PluginProvider"}, {"Name", "runner"}, {"Version", "v1.0.0"}};
+  put_set("s", "1", {{"Components", json::array{std::move(component)}}});
+  attach("R1");
+  start();
+  const auto contents = [&] {
+    std::vector<std::string> out;
+    for (const auto& [path, content] : files_there()) out.push_back(content);
+    return out;
+  };
+  ASSERT_TRUE(brings("1"));
+  ASSERT_TRUE(comes_to_rest());
+  EXPECT_THAT(contents(), ElementsAre("amd64"));
+  put("R1", "endpoints", "another",
+      {{"Id", "another"}, {"Arch", "arm64"}, {"Os", "linux"}, {"VersionSets", json::array{"s"}}});
+  ASSERT_TRUE(passes([&] { return contents().size() == 2; }));
+  ASSERT_TRUE(comes_to_rest());
+  EXPECT_THAT(contents(), ::testing::UnorderedElementsAre("amd64", "arm64"));
+}
+
 // ---- what wakes it
 
 TEST_F(DownstreamSyncTest, ItWakesForWhatDecidesAndForNothingElse) {
@@ -526,8 +560,27 @@ TEST_F(DownstreamSyncTest, ItWakesForWhatDecidesAndForNothingElse) {
   put("", "catalog_items", "own", {{"Id", "own"}});
   put("", "endpoints", "R1", {{"Id", "R1"}});
   manager_.tell("R1", R"({"prefs":{}})");
+  let_it_run();
+  EXPECT_FALSE(time_.waits_for(kGathering));
   EXPECT_TRUE(looks_after([&] { put_set("u", "1"); }));
   EXPECT_EQ(manager_.looks, before + 1);
+}
+
+TEST_F(DownstreamSyncTest, WhatHappensWhileAPlanIsMadeIsSeenByTheNext) {
+  put_set("s", "1");
+  attach("R1");
+  attach("R2");
+  manager_.detach("R2");
+  std::atomic<bool> meddled{false};
+  meddled_.meddle = [&] {
+    if (meddled.exchange(true)) return;
+    be_reached("R2");
+    manager_.tell("R2", "{}");
+  };
+  sync_->start();
+  manager_.tell("R1", "{}");
+  ASSERT_TRUE(brings("1", "s", "R1"));
+  EXPECT_TRUE(brings("1", "s", "R2"));
 }
 
 // ---- what people downstream have written
@@ -811,7 +864,7 @@ TEST_F(DownstreamSyncTest, AViewIsAsOldAsTheQuestionForIt) {
     if (meddled.exchange(true)) return;
     release();
     EXPECT_TRUE(eventually([&] { return place_of(asked(), "GET files") < asked().size(); }));
-    for (int i = 0; i < 50; ++i) env::run(runtime_, []() -> Task<void> { co_return; });
+    let_it_run();
     time_.advance(10s);
     replicate("R1");
   };
@@ -1254,6 +1307,16 @@ TEST_F(DownstreamSecrets, DoNotLeaveWhenTheyCannotBeSealedThere) {
     ASSERT_TRUE(brings("1", "s", id));
     ASSERT_TRUE(comes_to_rest());
   }
+}
+
+TEST_F(DownstreamSecrets, AConversationThatBreaksAtTheKeyEndsAtOnce) {
+  put_secret("s", "swordfish");
+  put_set("t", "1");
+  attach("R1", {"s", "t"});
+  answer_with("GET version_sets/s/pubkey", 0);
+  start();
+  ASSERT_TRUE(soon([&] { return failures() == 1; }));
+  EXPECT_THAT(asked(), ElementsAre("GET version_sets/s/pubkey"));
 }
 
 TEST_F(DownstreamSecrets, ThatCannotBeOpenedHereHoldUpTheirSetOnly) {

@@ -172,16 +172,19 @@ client::Answer PretendedEndpoint::serve_object(const std::string& method, const 
   return shown(200, object);
 }
 
-/// Names below a directory, relative to it, with the directories in between.
+/// Names in a directory, relative to it; with "all" also of what is below the directories in it.
 client::Answer PretendedEndpoint::list_files(const std::string& query) const {
+  const bool all = query.ends_with("&all=true");
   const std::string tree = "files/" + after(query.substr(0, query.find('&')), "path=");
   std::set<std::string> names;
   for (const auto& [path, content] : files) {
     if (!path.starts_with(tree)) continue;
     const std::string name = after(path, tree);
-    for (size_t at = name.find('/'); at != std::string::npos; at = name.find('/', at + 1))
+    for (size_t at = name.find('/'); at != std::string::npos; at = name.find('/', at + 1)) {
       names.insert(name.substr(0, at + 1));
-    names.insert(name);
+      if (!all) break;
+    }
+    if (all || name.find('/') == std::string::npos) names.insert(name);
   }
   if (names.empty()) return refusal(404, "Not Found");
   return shown(200, json::array(names.begin(), names.end()));
