@@ -30,6 +30,14 @@ std::string text_member(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+uint64_t count_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_number()) return 0;
+  boost::system::error_code failure;
+  const auto count = value->to_number<uint64_t>(failure);
+  return failure ? 0 : count;
+}
+
 bool flag_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value != nullptr && value->is_bool() && value->get_bool();

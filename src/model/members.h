@@ -17,6 +17,8 @@ std::optional<boost::json::object> read_object(std::string_view text);
 std::string text_member(const boost::json::object& object, std::string_view name);
 /// False when the member is missing or no boolean.
 bool flag_member(const boost::json::object& object, std::string_view name);
+/// 0 unless the member is a whole number from 0 on: the conversions of the library throw at all others.
+uint64_t count_member(const boost::json::object& object, std::string_view name);
 /// The texts of a list; what is none is passed over.
 std::vector<std::string> texts_member(const boost::json::object& object, std::string_view name);
 /// An empty one when the member is missing or of another kind.

@@ -152,9 +152,9 @@ struct EndpointFacts {
   bool disabled = false;   // VersionSetsDisabled
   bool busy = false;       // a change of it is on its way; nothing is decided about it
   Assignment assigned;
-  bool planned = false;        // what follows was found out for the sets of `assigned` as they are now
-  size_t actions = 0;          // left to do
-  int64_t failed_actions = 0;  // of the last pass
+  bool planned = false;         // what follows was found out for the sets of `assigned` as they are now
+  size_t actions = 0;           // left to do
+  uint64_t failed_actions = 0;  // of the last pass
   std::vector<std::string> errors;
   std::string trouble;  // why the last change did not arrive; "" when it did
 };

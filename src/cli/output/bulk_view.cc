@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/documents/document.h"
 #include "cli/output/output.h"
+#include "model/members.h"
 
 namespace mullion::cli {
 namespace {
@@ -15,8 +16,7 @@ namespace {
 constexpr size_t kNamesShown = 8;  // of the endpoints of a group
 
 uint64_t number_in(const json::value& value, std::string_view name) {
-  const json::value* found = member(value, name);
-  return found != nullptr && found->is_number() ? found->to_number<uint64_t>() : 0;
+  return value.is_object() ? model::count_member(value.get_object(), name) : 0;
 }
 
 const json::array& lines_in(const json::value& value, std::string_view name) {

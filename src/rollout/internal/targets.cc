@@ -79,9 +79,7 @@ EndpointFacts facts_of_object(const json::object& endpoint) {
   facts.disabled = model::flag_member(endpoint, "VersionSetsDisabled");
   facts.assigned = assignment_of(endpoint);
   facts.actions = model::list_member(endpoint, "Actions").size();
-  if (const json::value* failed = endpoint.if_contains("ActionErrorCount");
-      failed != nullptr && failed->is_number())
-    facts.failed_actions = failed->to_number<int64_t>();
+  facts.failed_actions = model::count_member(endpoint, "ActionErrorCount");
   facts.errors = model::texts_member(endpoint, "Errors");
   facts.planned = versionset::is_fingerprint_of_names(model::text_member(endpoint, "PlannedFor"),
                                                       versionset::set_names(endpoint));
