@@ -10,8 +10,7 @@ namespace {
 constexpr size_t kDeepest = 64;  // servers on the way to an endpoint; longer ways are no ways
 
 uint64_t line_bytes(const json::value& line) {
-  const json::value* bytes = line.is_object() ? line.get_object().if_contains("Bytes") : nullptr;
-  return bytes != nullptr && bytes->is_number() ? bytes->to_number<uint64_t>() : 0;
+  return line.is_object() ? model::count_member(line.get_object(), "Bytes") : 0;
 }
 
 /// Places of other lines say nothing about what is done.
@@ -57,41 +56,64 @@ std::string PlanContent::key() const {
   return json::serialize(json::array{std::move(done), std::move(gone), texts(problems)});
 }
 
-void LinkLoad::add(const std::string& endpoint, const PlanContent& content) {
-  std::map<std::string, uint64_t> moved;
+std::shared_ptr<const Moved> moved_by(const PlanContent& content) {
+  Moved moved;
   for (const json::value& line : content.actions) {
     if (const uint64_t bytes = line_bytes(line); bytes > 0) moved[artifact_name(line.get_object())] = bytes;
   }
-  if (moved.empty()) return;
+  return std::make_shared<const Moved>(std::move(moved));
+}
+
+void LinkLoad::add(const std::string& endpoint, const std::shared_ptr<const Moved>& moved) {
+  if (moved->empty()) return;
   std::string to = endpoint;
   for (size_t depth = 0; depth < kDeepest && to != own_id_; ++depth) {
     const auto parent = parents_.find(to);
     if (parent == parents_.end()) return;
-    artifacts_[{parent->second, to}].insert(moved.begin(), moved.end());
+    loads_[{parent->second, to}].insert(moved);
     to = parent->second;
   }
 }
 
+LinkLoad::Sum LinkLoad::sum_of(const Loads& loads) {
+  Moved all;
+  for (const std::shared_ptr<const Moved>& moved : loads) {
+    for (const auto& [name, bytes] : *moved) {
+      uint64_t& most = all[name];
+      most = std::max(most, bytes);
+    }
+  }
+  Sum out{.artifacts = all.size()};
+  for (const auto& [name, bytes] : all) out.bytes += bytes;
+  return out;
+}
+
 json::array LinkLoad::show() const {
+  std::map<Loads, Sum> sums;  // links that carry the same are many
   json::array out;
-  for (const auto& [link, artifacts] : artifacts_) {
-    uint64_t bytes = 0;
-    for (const auto& [name, size] : artifacts) bytes += size;
-    out.emplace_back(json::object{
-        {"From", link.first}, {"To", link.second}, {"Bytes", bytes}, {"Artifacts", artifacts.size()}});
+  for (const auto& [link, loads] : loads_) {
+    const auto [sum, fresh] = sums.try_emplace(loads);
+    if (fresh) sum->second = sum_of(loads);
+    out.emplace_back(json::object{{"From", link.first},
+                                  {"To", link.second},
+                                  {"Bytes", sum->second.bytes},
+                                  {"Artifacts", sum->second.artifacts}});
   }
   return out;
 }
 
-void FleetPlan::add(std::string endpoint, PlanContent content, std::optional<double> facts_age) {
-  ++count_;
+void FleetPlan::add(std::vector<Planned> endpoints, PlanContent content) {
+  if (endpoints.empty()) return;
+  count_ += endpoints.size();
   Group& group = groups_[content.key()];
   if (group.endpoints.empty()) group.content = std::move(content);
-  if (facts_age) {
-    group.oldest = std::max(group.oldest.value_or(0), *facts_age);
-    ages_[endpoint] = *facts_age;
+  for (Planned& planned : endpoints) {
+    if (planned.facts_age) {
+      group.oldest = std::max(group.oldest.value_or(0), *planned.facts_age);
+      ages_[planned.endpoint] = *planned.facts_age;
+    }
+    group.endpoints.push_back(std::move(planned.endpoint));
   }
-  group.endpoints.push_back(std::move(endpoint));
 }
 
 void FleetPlan::add_unplanned(std::string endpoint, std::string reason) {
@@ -109,9 +131,10 @@ json::object FleetPlan::show(const std::string& own_id, const Parents& parents) 
   json::array groups;
   for (const Group* group : order) {
     LinkLoad load(parents, own_id);
+    const std::shared_ptr<const Moved> moved = moved_by(group->content);
     for (const std::string& endpoint : group->endpoints) {
-      load.add(endpoint, group->content);
-      all.add(endpoint, group->content);
+      load.add(endpoint, moved);
+      all.add(endpoint, moved);
     }
     groups.emplace_back(json::object{{"Count", group->endpoints.size()},
                                      {"Endpoints", texts(group->endpoints)},

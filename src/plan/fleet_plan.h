@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,13 @@ using Parents = std::map<std::string, std::string, std::less<>>;
 /// Gathers plans and groups them; each content is kept once.
 class FleetPlan {
  public:
-  /// `facts_age`: seconds; absent when nobody knows.
-  void add(std::string endpoint, PlanContent content, std::optional<double> facts_age);
+  struct Planned {
+    std::string endpoint;
+    std::optional<double> facts_age;  // seconds; absent when nobody knows
+  };
+  /// Endpoints that have one plan cost no more than one of them: another manager tells of both in its answer,
+  /// the size of which is all that bounds it.
+  void add(std::vector<Planned> endpoints, PlanContent content);
   /// One that cannot be planned, and why.
   void add_unplanned(std::string endpoint, std::string reason);
   size_t endpoints() const { return count_; }
@@ -52,21 +58,33 @@ class FleetPlan {
   size_t count_ = 0;
 };
 
+/// What a plan moves: the names of artifacts, and their bytes.
+using Moved = std::map<std::string, uint64_t>;
+std::shared_ptr<const Moved> moved_by(const PlanContent& content);
+
 /// What links carry: each artifact once.
 class LinkLoad {
  public:
   explicit LinkLoad(const Parents& parents, std::string own_id)
       : parents_(parents), own_id_(std::move(own_id)) {}
-  /// `endpoint` gets what `content` moves; so does every server on the way to it.
-  void add(const std::string& endpoint, const PlanContent& content);
+  /// `endpoint` gets what is in `moved`; so does every server on the way to it. What many endpoints get is
+  /// kept once.
+  void add(const std::string& endpoint, const std::shared_ptr<const Moved>& moved);
   /// FleetPlanLink lines, by the names of their ends.
   json::array show() const;
 
  private:
   using Link = std::pair<std::string, std::string>;  // from, to
+  using Loads = std::set<std::shared_ptr<const Moved>>;
+  struct Sum {
+    uint64_t bytes = 0;
+    size_t artifacts = 0;
+  };
+  static Sum sum_of(const Loads& loads);
+
   const Parents& parents_;
   std::string own_id_;
-  std::map<Link, std::map<std::string, uint64_t>> artifacts_;
+  std::map<Link, Loads> loads_;
 };
 
 }  // namespace mullion::plan

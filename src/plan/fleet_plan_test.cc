@@ -24,10 +24,10 @@ const json::array& list(const json::object& object, const char* name) { return o
 
 TEST(FleetPlan, EqualContentIsOneGroupWhateverThePlacesOfItsLines) {
   FleetPlan plan;
-  plan.add("a", content_of({fleet_line("x", "v2", 10, 0)}), 1.0);
-  plan.add("b", content_of({fleet_line("x", "v2", 10, 7)}), 12.5);
-  plan.add("c", content_of({fleet_line("x", "v3", 10)}), std::nullopt);
-  plan.add("d", content_of({fleet_line("x", "v2", 10)}, {"no build for arm64"}), 2.0);
+  plan.add({{"a", 1.0}}, content_of({fleet_line("x", "v2", 10, 0)}));
+  plan.add({{"b", 12.5}}, content_of({fleet_line("x", "v2", 10, 7)}));
+  plan.add({{"c", std::nullopt}}, content_of({fleet_line("x", "v3", 10)}));
+  plan.add({{"d", 2.0}}, content_of({fleet_line("x", "v2", 10)}, {"no build for arm64"}));
   plan.add_unplanned("e", "unreachable");
   plan.add_unplanned("f", "unreachable");
   const json::object shown = plan.show("M", {});
@@ -63,7 +63,7 @@ class FleetLinks : public ::testing::TestWithParam<LinkCase> {};
 
 TEST_P(FleetLinks, CarryEachArtifactOnce) {
   LinkLoad load(kTree, "M");
-  for (const auto& [endpoint, content] : GetParam().endpoints) load.add(endpoint, content);
+  for (const auto& [endpoint, content] : GetParam().endpoints) load.add(endpoint, moved_by(content));
   std::string links;
   for (const json::value& link : load.show()) {
     if (!links.empty()) links += " ";
@@ -93,8 +93,30 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(FleetLinks, AWayInACircleEnds) {
   const Parents circle{{"a", "b"}, {"b", "a"}};
   LinkLoad load(circle, "M");
-  load.add("a", content_of({fleet_line("x", "v2", 10)}));
+  load.add("a", moved_by(content_of({fleet_line("x", "v2", 10)})));
   EXPECT_EQ(load.show().size(), 2U);
+}
+
+/// An answer of 16 MiB, as another manager may send: what it makes of memory and of work must not be what it
+/// says times the number of endpoints that it says it of.
+TEST(FleetPlan, APlanOfManyEndpointsCostsAsMuchAsThatOfOne) {
+  constexpr size_t kLines = 100'000, kEndpoints = 1000;
+  PlanContent content;
+  for (size_t i = 0; i < kLines; ++i)
+    content.actions.push_back(json::object{{"Sha256Sum", std::to_string(i)}, {"Bytes", 1}});
+  std::vector<FleetPlan::Planned> endpoints;
+  Parents parents;
+  for (size_t i = 0; i < kEndpoints; ++i) {
+    endpoints.push_back({std::to_string(i), std::nullopt});
+    parents[std::to_string(i)] = "R";
+  }
+  parents["R"] = "M";
+  FleetPlan plan;
+  plan.add(std::move(endpoints), std::move(content));
+  const json::object shown = plan.show("M", parents);  // else 200 million artifacts, once for each link
+  ASSERT_EQ(list(shown, "Links").size(), kEndpoints + 1);
+  for (const json::value& link : list(shown, "Links"))
+    EXPECT_EQ(link.at("Artifacts").to_number<size_t>(), kLines);
 }
 
 }  // namespace

@@ -847,6 +847,48 @@ def test_endpoints_that_hang_up_are_left_alone_longer_and_longer(slow_scene):
     slow_scene.unharmed()
 
 
+def json_answer(body):
+    return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+@pytest.fixture
+def planner(scene):
+    """`ask(answer)`: a fleet plan of 600 endpoints, whose manager answers with that."""
+    ids = [f"P{number:03}" for number in range(600)]
+
+    def tells(stream):
+        stream.begin(objects=[item("object", "endpoints", key, {"Id": key}) for key in ids])
+        stream.idle()
+
+    endpoint = scene.attach("PLANS", tells)
+    wait_until("its endpoints are here", lambda: scene.manager.count("endpoints", "?Endpoint=PLANS") == len(ids))
+    wanted = scene.manager.create("version_sets", {"Id": f"set-{uuid.uuid4().hex[:8]}"})["Id"]
+
+    def ask(actions):
+        body = {"Groups": [{"Endpoints": ids, "Actions": actions}]}
+        endpoint.said_instead["/api/v3/plans"] = json_answer(json.dumps(body, separators=(",", ":")))
+        targets = ["A", *ids]
+        return expect(200, scene.manager.call("POST", "plans", {"Sets": [wanted], "Targets": targets})).json()
+    yield ask
+    scene.manager.delete(f"version_sets/{wanted}")
+
+
+def test_a_plan_of_many_endpoints_takes_no_more_memory_than_it_has(scene, planner):
+    """What it says once of all its endpoints is not kept for each of them."""
+    lines = 60000
+    answer = planner([{"Sha256Sum": str(line), "Bytes": 1} for line in range(lines)])
+    assert sorted(group["Count"] for group in answer["Groups"]) == [1, 600]
+    assert {link["Artifacts"] for link in answer["Links"]} == {lines}
+    scene.unharmed(growth=256 * MIB)
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, 1e300, "7", None, [], 2**64 - 1])
+def test_what_a_site_says_of_sizes_spoils_no_plan_of_others(scene, planner, size):
+    answer = planner([{"Name": "x", "Bytes": size}])
+    assert sorted(group["Count"] for group in answer["Groups"]) == [1, 600]
+    scene.unharmed()
+
+
 def test_a_sink_that_never_subscribes_is_cut(lazy_sinks):
     wait_until("it is cut", lambda: lazy_sinks.mute_cut, timeout=15)
     assert 8 < lazy_sinks.mute_cut < 13 and "does not subscribe" in lazy_sinks.mute_reason

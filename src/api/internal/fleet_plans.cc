@@ -105,19 +105,24 @@ class FleetPlanner {
         plan_.add_unplanned(id, explained.error().text());
         continue;
       }
-      plan_.add(id, content_of(plan_json(id, *explained)), age_in(ages, id));
+      plan_.add({{id, age_in(ages, id)}}, content_of(plan_json(id, *explained)));
     }
   }
 
   /// A manager plans for what is attached to it: all at once when the caller may ask it for that, and when it
   /// can; else one by one.
   env::Task<void> plan_at(std::string owner, std::vector<std::string> ids) {
+    std::erase_if(ids, [this](const std::string& id) { return is_late(id); });
+    if (ids.empty()) co_return;
     const json::object body{{"Sets", to_array(sets_)}, {"Targets", to_array(ids)}};
     const client::Request request = client::post_plans().through(owner);
     const FullAnswer answer = co_await send_as(call_.services, call_.principal, request.method(),
                                                request.target(), json::serialize(body));
     if (answer.status == 200) {
-      take(model::parse_object(answer.text), ids, owner);
+      const Result<void> taken = co_await run_heavy(
+          call_, env::Pool::kProcessor, [&] { take(model::parse_object(answer.text), ids, owner); });
+      if (taken) co_return;
+      for (const std::string& id : ids) plan_.add_unplanned(id, taken.error().text());
       co_return;
     }
     const bool one_by_one = answer.status == 403 || answer.status == 404 || answer.status == 405;
@@ -137,7 +142,7 @@ class FleetPlanner {
     const FullAnswer answer =
         co_await send_as(call_.services, call_.principal, request.method(), request.target(), "");
     if (answer.status == 200) {
-      plan_.add(id, content_of(model::parse_object(answer.text)), std::nullopt);
+      plan_.add({{id, std::nullopt}}, content_of(model::parse_object(answer.text)));
     } else {
       plan_.add_unplanned(id, fmt::format("{}: {}", owner, messages_of_answer(answer)));
     }
@@ -149,13 +154,14 @@ class FleetPlanner {
     const json::object& ages = model::object_member(shown, "FactsAges");
     for (const json::value& group : model::list_member(shown, "Groups")) {
       if (!group.is_object()) continue;
-      for (const std::string& id : model::texts_member(group.get_object(), "Endpoints")) {
+      std::vector<plan::FleetPlan::Planned> planned;
+      for (std::string& id : model::texts_member(group.get_object(), "Endpoints")) {
         if (left.erase(id) == 0) continue;
         const json::value* age = ages.if_contains(id);
         const bool known = age != nullptr && age->is_number();
-        plan_.add(id, content_of(group.get_object()),
-                  known ? std::optional(age->to_number<double>()) : std::nullopt);
+        planned.push_back({std::move(id), known ? std::optional(age->to_number<double>()) : std::nullopt});
       }
+      if (!planned.empty()) plan_.add(std::move(planned), content_of(group.get_object()));
     }
     for (const json::value& problem : model::list_member(shown, "Problems")) {
       if (!problem.is_object()) continue;
