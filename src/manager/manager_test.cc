@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "manager/manager_testing.h"
 #include "manager/unreachable.h"
 #include "net/range.h"
@@ -48,9 +50,34 @@ class ManagerTest : public ::testing::Test {
     }
   }
 
+  /// The streams of `port` are those of a manager.
+  void serve(Endpoint& port, Managing& served) {
+    port.stream_of_its_own = [this, &served](std::shared_ptr<net::WebSocket> socket,
+                                             store::Cursor resume) -> env::Task<void> {
+      const Serving serving(serving_);
+      co_await served.manager().serve_stream(std::move(socket), resume);
+    };
+  }
+  /// As a server does it: the streams have ended before their manager does.
+  void stop_serving(Endpoint& port, Managing& served) {
+    port.close();
+    EXPECT_TRUE(soon([&] { return serving_ == 0; }));
+    served.stop();
+  }
+
+  std::atomic<int> serving_{0};
   env::Runtime runtime_{2};
   env::ManualTime time_;
   Network network_{runtime_};
+
+ private:
+  struct Serving {
+    explicit Serving(std::atomic<int>& count) : count(count) { ++count; }
+    Serving(const Serving&) = delete;
+    Serving& operator=(const Serving&) = delete;
+    ~Serving() { --count; }
+    std::atomic<int>& count;
+  };
 };
 
 // ---- ages
@@ -220,17 +247,14 @@ TEST_F(ManagerTest, WithAClockSetBackOverARestartNobodyKnowsHowOldReplicasAre) {
 class TwoLevels : public ManagerTest {
  protected:
   TwoLevels() {
-    port_.stream_of_its_own = [this](std::shared_ptr<net::WebSocket> socket, store::Cursor resume) {
-      return r_.manager().serve_stream(std::move(socket), resume);
-    };
+    serve(port_, r_);
     r_.attach_and_wait(a_);
     m_.attach_and_wait(port_);
     EXPECT_TRUE(soon([&] { return m_.age("A") < 4; }));
   }
   ~TwoLevels() override {
     m_.stop();
-    port_.close();
-    r_.stop();
+    stop_serving(port_, r_);
   }
 
   Endpoint a_{network_, "A"};
@@ -327,9 +351,7 @@ TEST(ReadFromTest, TheReportedStateIsMadeOfItsPartsAndOfNoOtherCollections) {
 class HeldUpBelow : public ManagerTest {
  protected:
   HeldUpBelow() {
-    port_.stream_of_its_own = [this](std::shared_ptr<net::WebSocket> socket, store::Cursor resume) {
-      return m_.manager().serve_stream(std::move(socket), resume);
-    };
+    serve(port_, m_);
     r_.announce({{"F", {"R"}, true, 0, ""}});
     m_.attach_and_wait(r_);
     t_.attach_and_wait(port_);
@@ -337,8 +359,7 @@ class HeldUpBelow : public ManagerTest {
   }
   ~HeldUpBelow() override {
     t_.stop();
-    port_.close();
-    m_.stop();
+    stop_serving(port_, m_);
   }
   void announce(std::vector<replication::HeldUpCollection> held_up) {
     replication::Announcement f{"F", {"R"}, true, 0, ""};
