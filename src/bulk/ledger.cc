@@ -131,7 +131,7 @@ std::string encode_runs(const Runs& runs) {
 Runs decode_runs(std::string_view text) {
   Runs out;
   for (const auto& [run, objects] : model::parse_object(text)) {
-    if (objects.is_number()) out[run] = objects.to_number<uint64_t>();
+    if (const auto count = model::count_of(objects)) out[run] = *count;
   }
   return out;
 }

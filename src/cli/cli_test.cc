@@ -270,6 +270,12 @@ TEST_F(Cli, CreatesByDocumentOrName) {
   EXPECT_EQ(run({"subnets", "create", "[1]"}), 1);
 }
 
+TEST_F(Cli, OptionsOfSubnetsWithImpossibleNumbersAreOthers) {
+  answer("GET /api/v3/subnets/s", R"({"Options":[{"Code":-1},{"Code":1.5},{"Code":3,"Value":"10.0.0.1"}]})");
+  EXPECT_EQ(run({"subnets", "get", "s", "option", "3"}), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("10.0.0.1"));
+}
+
 TEST_F(Cli, UpdatesByTestedPatch) {
   answer("GET /api/v3/machines/m1", R"({"Name":"m1","Description":"old","Meta":{"a":"1"}})");
   answer("PATCH /api/v3/machines/m1", R"({"Name":"m1","Description":"new"})");

@@ -30,12 +30,16 @@ std::string text_member(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+std::optional<uint64_t> count_of(const json::value& value) {
+  if (!value.is_number()) return std::nullopt;
+  boost::system::error_code failure;
+  const auto count = value.to_number<uint64_t>(failure);
+  return failure ? std::nullopt : std::optional(count);
+}
+
 uint64_t count_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_number()) return 0;
-  boost::system::error_code failure;
-  const auto count = value->to_number<uint64_t>(failure);
-  return failure ? 0 : count;
+  return value == nullptr ? 0 : count_of(*value).value_or(0);
 }
 
 bool flag_member(const json::object& object, std::string_view name) {

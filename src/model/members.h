@@ -17,7 +17,9 @@ std::optional<boost::json::object> read_object(std::string_view text);
 std::string text_member(const boost::json::object& object, std::string_view name);
 /// False when the member is missing or no boolean.
 bool flag_member(const boost::json::object& object, std::string_view name);
-/// 0 unless the member is a whole number from 0 on: the conversions of the library throw at all others.
+/// Absent unless it is a whole number from 0 on: the conversions of the library throw at all others.
+std::optional<uint64_t> count_of(const boost::json::value& value);
+/// 0 when the member is missing or no such number.
 uint64_t count_member(const boost::json::object& object, std::string_view name);
 /// The texts of a list; what is none is passed over.
 std::vector<std::string> texts_member(const boost::json::object& object, std::string_view name);

@@ -5,6 +5,7 @@
 #include "cli/commands/handlers.h"
 #include "cli/documents/document.h"
 #include "cli/documents/source.h"
+#include "model/members.h"
 
 namespace mullion::cli {
 namespace {
@@ -17,8 +18,7 @@ Result<void> change_fields(Invocation& call, const json::object& changes) {
 
 bool has_code(const json::value& option, uint64_t code) {
   const json::value* found = member(option, "Code");
-  return found != nullptr && (found->is_int64() || found->is_uint64()) &&
-         found->to_number<uint64_t>() == code;
+  return found != nullptr && model::count_of(*found) == code;
 }
 
 /// The options with `code` set to `text`, or without it when `remove`.

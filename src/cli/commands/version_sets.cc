@@ -24,14 +24,6 @@ bool wants_data(const Invocation& call) {
   return as_data && call.options.format_given;
 }
 
-uint64_t number_of(const json::value& value, std::string_view name) {
-  const json::value* found = member(value, name);
-  if (found == nullptr) return 0;
-  boost::system::error_code failure;
-  const auto number = found->to_number<uint64_t>(failure);
-  return failure ? 0 : number;
-}
-
 bool is_set(const json::value& value, std::string_view name) {
   const json::value* found = member(value, name);
   return found != nullptr && found->is_bool() && found->get_bool();
@@ -73,14 +65,14 @@ std::string comma_list(const json::value& value, std::string_view name) {
 
 json::value row_of(const json::value& line) {
   json::object row;
-  row["number"] = number_of(line, "Number");
+  row["number"] = count_member(line, "Number");
   row["what"] = text_member(line, "Type");
   row["name"] = text_member(line, "Name");
   row["now"] = now_text(line);
   row["wanted"] = wanted_text(line);
   row["set"] = text_member(line, "Set");
   row["shadows"] = comma_list(line, "Shadows");
-  row["bytes"] = bytes_text(number_of(line, "Bytes"));
+  row["bytes"] = bytes_text(count_member(line, "Bytes"));
   row["note"] = is_set(line, "Restarts") ? "restarts" : "";
   return row;
 }
@@ -108,8 +100,8 @@ void print_plan(Invocation& call, const json::value& plan) {
                              is_set(plan, "Apply") ? "with" : "without"));
   if (const std::string by = text_member(plan, "ConfiguredBy"); !by.empty())
     out << escaped(", configured by " + by);
-  if (const uint64_t total = number_of(plan, "Total"); total > 0)
-    out << fmt::format(", {} of {} done", number_of(plan, "Done"), total);
+  if (const uint64_t total = count_member(plan, "Total"); total > 0)
+    out << fmt::format(", {} of {} done", count_member(plan, "Done"), total);
   if (const std::string next = text_member(plan, "NextAttempt"); !next.empty())
     out << escaped(", next attempt " + next);
   out << "\n" << escaped("version sets: " + comma_list(plan, "VersionSets")) << "\n";
@@ -134,7 +126,7 @@ void print_plan(Invocation& call, const json::value& plan) {
   const std::vector<std::string> problems = texts_member(plan, "Problems");
   if (!problems.empty()) out << "\nproblems; nothing is removed while there are any:\n";
   for (const std::string& problem : problems) out << escaped("  " + problem) << "\n";
-  const std::string bytes = bytes_text(number_of(plan, "Bytes"));
+  const std::string bytes = bytes_text(count_member(plan, "Bytes"));
   out << fmt::format("\n{} to do, {} to remove{}{}\n", actions.size(), deletions.size(),
                      bytes.empty() ? "" : fmt::format(", {} to move", bytes),
                      is_set(plan, "Restarts") ? ", with a restart" : "");

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/json.h"
+#include "model/members.h"
 #include "model/object.h"
 #include "model/pointer.h"
 
@@ -98,6 +99,11 @@ const json::value* member(const json::value& value, std::string_view name) {
 std::string text_member(const json::value& value, std::string_view name) {
   const json::value* found = member(value, name);
   return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+uint64_t count_member(const json::value& value, std::string_view name) {
+  const json::object* object = value.if_object();
+  return object == nullptr ? 0 : model::count_member(*object, name);
 }
 
 std::vector<std::string> texts_member(const json::value& value, std::string_view name) {

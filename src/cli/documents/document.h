@@ -16,6 +16,8 @@ namespace json = boost::json;
 const json::value* member(const json::value& value, std::string_view name);
 /// Its text; "" when it is absent or no text.
 std::string text_member(const json::value& value, std::string_view name);
+/// Its number; 0 when it is absent or no whole number from 0 on.
+uint64_t count_member(const json::value& value, std::string_view name);
 /// Its texts; empty when it is absent or no list.
 std::vector<std::string> texts_member(const json::value& value, std::string_view name);
 

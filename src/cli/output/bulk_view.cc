@@ -8,16 +8,11 @@
 #include "base/text.h"
 #include "cli/documents/document.h"
 #include "cli/output/output.h"
-#include "model/members.h"
 
 namespace mullion::cli {
 namespace {
 
 constexpr size_t kNamesShown = 8;  // of the endpoints of a group
-
-uint64_t number_in(const json::value& value, std::string_view name) {
-  return value.is_object() ? model::count_member(value.get_object(), name) : 0;
-}
 
 const json::array& lines_in(const json::value& value, std::string_view name) {
   static const json::array nothing;
@@ -65,7 +60,7 @@ std::string plan_line_text(const json::value& line, bool red) {
   const std::string text =
       fmt::format("    {} {} {}{}{}{}", text_in(line, "Action"), text_in(line, "Type"), text_in(line, "Name"),
                   version.empty() ? "" : " " + version, current.empty() ? "" : " (now " + current + ")",
-                  number_in(line, "Bytes") == 0 ? "" : ", " + moved_text(number_in(line, "Bytes")));
+                  count_member(line, "Bytes") == 0 ? "" : ", " + moved_text(count_member(line, "Bytes")));
   return red ? fmt::format("\x1b[31m{}\x1b[0m\n", text) : text + "\n";
 }
 
@@ -73,7 +68,7 @@ std::string links_text(const json::array& links) {
   std::string out;
   for (const json::value& link : links) {
     out += fmt::format("  {} -> {}: {}, {} artifacts\n", text_in(link, "From"), text_in(link, "To"),
-                       moved_text(number_in(link, "Bytes")), number_in(link, "Artifacts"));
+                       moved_text(count_member(link, "Bytes")), count_member(link, "Artifacts"));
   }
   return out;
 }
@@ -84,12 +79,13 @@ std::string group_text(const json::value& group, size_t number, bool red) {
   const json::value* restarts = member(group, "Restarts");
   const json::value* oldest = member(group, "OldestFacts");
   const double age = oldest != nullptr && oldest->is_number() ? oldest->to_number<double>() : 0;
-  std::string out = fmt::format(
-      "plan {}: {} endpoints, {} actions, {} deletions, {} each, {}{}\n  {}\n", number,
-      number_in(group, "Count"), actions.size(), deletions.size(), moved_text(number_in(group, "Bytes")),
-      restarts != nullptr && *restarts == json::value(true) ? "with a restart" : "no restart",
-      age > 0 ? fmt::format(", from facts up to {:.0f} s old", age) : "",
-      names_text(lines_in(group, "Endpoints")));
+  std::string out =
+      fmt::format("plan {}: {} endpoints, {} actions, {} deletions, {} each, {}{}\n  {}\n", number,
+                  count_member(group, "Count"), actions.size(), deletions.size(),
+                  moved_text(count_member(group, "Bytes")),
+                  restarts != nullptr && *restarts == json::value(true) ? "with a restart" : "no restart",
+                  age > 0 ? fmt::format(", from facts up to {:.0f} s old", age) : "",
+                  names_text(lines_in(group, "Endpoints")));
   for (const json::value& line : actions) out += plan_line_text(line, false);
   for (const json::value& line : deletions) out += plan_line_text(line, red);
   for (const json::value& problem : lines_in(group, "Problems")) {
@@ -105,9 +101,9 @@ std::string bulk_line(const json::value& bulk) {
   const json::value* counts = member(bulk, "Counts");
   if (counts == nullptr) counts = &nothing;
   std::string out = fmt::format("{} {}: {} of {} done", text_in(bulk, "Id"), text_in(bulk, "State"),
-                                number_in(*counts, "Done"), number_in(*counts, "Total"));
+                                count_member(*counts, "Done"), count_member(*counts, "Total"));
   for (const auto& [name, word] : kCountWords) {
-    if (const uint64_t count = number_in(*counts, name); count > 0)
+    if (const uint64_t count = count_member(*counts, name); count > 0)
       out += fmt::format(", {} {}", count, word);
   }
   const std::string reason = text_in(bulk, "Reason");
@@ -121,18 +117,18 @@ bool bulk_rests(const json::value& bulk) {
 
 std::string bulk_preview_text(const json::value& preview) {
   const auto counts = [](const json::value& line) {
-    const uint64_t judged = number_in(line, "Judged");
-    const uint64_t all = number_in(line, "Count");
+    const uint64_t judged = count_member(line, "Judged");
+    const uint64_t all = count_member(line, "Count");
     return fmt::format("would change {}, already so {}, locked {}, not allowed {}{}",
-                       number_in(line, "WouldChange"), number_in(line, "AlreadySo"),
-                       number_in(line, "Locked"), number_in(line, "NotAllowed"),
+                       count_member(line, "WouldChange"), count_member(line, "AlreadySo"),
+                       count_member(line, "Locked"), count_member(line, "NotAllowed"),
                        judged < all ? fmt::format(" (of {} looked at)", judged) : "");
   };
-  std::string out = fmt::format("{} objects: {}\n", number_in(preview, "Count"), counts(preview));
+  std::string out = fmt::format("{} objects: {}\n", count_member(preview, "Count"), counts(preview));
   for (const json::value& owner : lines_in(preview, "Owners")) {
     const json::value* touch = member(owner, "InTouch");
     const bool dark = touch != nullptr && *touch == json::value(false);
-    out += fmt::format("  {}: {} objects, {}{}\n", text_in(owner, "Endpoint"), number_in(owner, "Count"),
+    out += fmt::format("  {}: {} objects, {}{}\n", text_in(owner, "Endpoint"), count_member(owner, "Count"),
                        counts(owner), dark ? "; not in touch: will be unreachable" : "");
   }
   return out;
@@ -145,19 +141,19 @@ std::string bulk_items_text(const json::value& page) {
     out += fmt::format("{} {} {}{}\n", text_in(item, "Endpoint"), text_in(item, "Key"),
                        text_in(item, "Outcome"), message.empty() ? "" : ": " + message);
   }
-  return out + fmt::format("{} of {}\n", lines_in(page, "Items").size(), number_in(page, "Total"));
+  return out + fmt::format("{} of {}\n", lines_in(page, "Items").size(), count_member(page, "Total"));
 }
 
 std::string fleet_plan_text(const json::value& plan, bool red) {
   const json::array& groups = lines_in(plan, "Groups");
   uint64_t unplanned = 0;
-  for (const json::value& problem : lines_in(plan, "Problems")) unplanned += number_in(problem, "Count");
+  for (const json::value& problem : lines_in(plan, "Problems")) unplanned += count_member(problem, "Count");
   std::string out = fmt::format("{} endpoints, {} plans, {} endpoints without one\n",
-                                number_in(plan, "Count"), groups.size(), unplanned);
+                                count_member(plan, "Count"), groups.size(), unplanned);
   size_t number = 0;
   for (const json::value& group : groups) out += group_text(group, ++number, red);
   for (const json::value& problem : lines_in(plan, "Problems")) {
-    out += fmt::format("no plan: {} endpoints: {}\n  {}\n", number_in(problem, "Count"),
+    out += fmt::format("no plan: {} endpoints: {}\n  {}\n", count_member(problem, "Count"),
                        text_in(problem, "Reason"), names_text(lines_in(problem, "Endpoints")));
   }
   const json::array& links = lines_in(plan, "Links");

@@ -196,9 +196,7 @@ Counts counts_of(const json::object& info) {
     const std::string name = model::text_member(item.get_object(), "name");
     const json::value* count = item.get_object().if_contains("count");
     if (!name.ends_with(kEnd) || count == nullptr) continue;
-    boost::system::error_code failure;
-    const auto number = count->to_number<uint64_t>(failure);
-    if (!failure) out[name.substr(0, name.size() - kEnd.size())] = number;
+    if (const auto number = model::count_of(*count)) out[name.substr(0, name.size() - kEnd.size())] = *number;
   }
   return out;
 }
