@@ -173,6 +173,11 @@ class DownstreamSyncTest : public ::testing::Test {
     const Lock lock(seen.mutex);
     return seen.files;
   }
+  void put_there(const std::string& path, const std::string& content, const std::string& id = "R1") {
+    PretendedEndpoint& seen = there(id);
+    const Lock lock(seen.mutex);
+    seen.files[path] = content;
+  }
   Requests asked(const std::string& id = "R1") {
     PretendedEndpoint& seen = there(id);
     const Lock lock(seen.mutex);
@@ -657,11 +662,8 @@ TEST_F(DownstreamSyncTest, WhatNobodyThereNamesAnyMoreGoesBeforeWhatItNeeded) {
   more["Components"] = with_pack().at("Components");
   put_set("s", "1", std::move(more));
   attach("R1");
-  {
-    const Lock lock(there().mutex);
-    there().files["files/of theirs"] = "kept";
-    there().files["files/travelled/M2/files/x/y"] = "another manager's";
-  }
+  put_there("files/of theirs", "kept");
+  put_there("files/travelled/M2/files/x/y", "another manager's");
   start();
   ASSERT_TRUE(brings("1"));
   ASSERT_TRUE(comes_to_rest());
@@ -754,10 +756,7 @@ TEST_F(DownstreamSyncTest, FilesAreNotDeletedByAListingThatCouldNotBeRead) {
   blobs_.put_content("files/src", "content");
   put_set("s", "1", with_file());
   attach("R1");
-  {
-    const Lock lock(there().mutex);
-    there().files["files/travelled/M/files/left/over"] = "from before";
-  }
+  put_there("files/travelled/M/files/left/over", "from before");
   answer_with("GET files", 500);
   start();
   ASSERT_TRUE(passes([&] { return failures() >= 2; })) << "it is tried again";
@@ -774,10 +773,7 @@ TEST_F(DownstreamSyncTest, AfterAStartWhatIsLeftOverIsLookedForOnce) {
   start();
   ASSERT_TRUE(brings("1"));
   ASSERT_TRUE(comes_to_rest());
-  {
-    const Lock lock(there().mutex);
-    there().files["files/travelled/M/files/left/over"] = "from before";
-  }
+  put_there("files/travelled/M/files/left/over", "from before");
   forget_requests();
   ASSERT_TRUE(comes_to_rest());
   EXPECT_THAT(asked(), IsEmpty());
@@ -806,10 +802,7 @@ TEST_F(DownstreamSyncTest, FilesThatNothingNeedsAreTakenBackWithoutAnyObject) {
 TEST_F(DownstreamSyncTest, AFileThatCannotBeDeletedIsTriedAgain) {
   put_set("s", "1");
   attach("R1");
-  {
-    const Lock lock(there().mutex);
-    there().files["files/travelled/M/files/left/over"] = "from before";
-  }
+  put_there("files/travelled/M/files/left/over", "from before");
   answer_with("DELETE files/travelled/M/files/left/over", 403);
   start();
   ASSERT_TRUE(passes([&] { return failures() >= 1; }));
@@ -888,10 +881,7 @@ TEST_F(DownstreamSyncTest, AFileThatIsThereIsNotSentAgain) {
   blobs_.put_content("files/src", "content");
   put_set("s", "1", with_file());
   attach("R1");
-  {
-    const Lock lock(there().mutex);
-    there().files[file_place("content")] = "content";
-  }
+  put_there(file_place("content"), "content");
   start();
   ASSERT_TRUE(brings("1"));
   EXPECT_THAT(changes(), ElementsAre("POST version_sets"));
@@ -902,10 +892,7 @@ TEST_F(DownstreamSyncTest, AFileOfAnotherContentInItsPlaceIsReplaced) {
   blobs_.put_content("files/src", "content");
   put_set("s", "1", with_file());
   attach("R1");
-  {
-    const Lock lock(there().mutex);
-    there().files[file_place("content")] = "damage";
-  }
+  put_there(file_place("content"), "damage");
   start();
   ASSERT_TRUE(brings("1"));
   EXPECT_EQ(files_there().at(file_place("content")), "content");

@@ -46,24 +46,28 @@ struct Entry {
   std::string link;
 };
 
+/// Writes it to an archive of any format.
+inline void add_entry(archive* out, const Entry& item) {
+  archive_entry* entry = archive_entry_new();
+  archive_entry_set_pathname(entry, item.name.c_str());
+  archive_entry_set_filetype(entry, static_cast<unsigned>(item.type));
+  archive_entry_set_perm(entry, 0644);
+  archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
+  if (item.type == AE_IFLNK) archive_entry_set_symlink(entry, item.link.c_str());
+  if (item.type == 0) archive_entry_set_hardlink(entry, item.link.c_str());
+  EXPECT_EQ(archive_write_header(out, entry), ARCHIVE_OK) << item.name;
+  EXPECT_EQ(archive_write_data(out, item.content.data(), item.content.size()),
+            static_cast<la_ssize_t>(item.content.size()));
+  archive_entry_free(entry);
+}
+
 inline std::string tar_of(const std::vector<Entry>& entries) {
   std::string out(2 << 20, '\0');
   size_t used = 0;
   archive* handle = archive_write_new();
   archive_write_set_format_pax_restricted(handle);
   archive_write_open_memory(handle, out.data(), out.size(), &used);
-  for (const Entry& item : entries) {
-    archive_entry* entry = archive_entry_new();
-    archive_entry_set_pathname(entry, item.name.c_str());
-    archive_entry_set_filetype(entry, static_cast<unsigned>(item.type));
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
-    if (item.type == AE_IFLNK) archive_entry_set_symlink(entry, item.link.c_str());
-    if (item.type == 0) archive_entry_set_hardlink(entry, item.link.c_str());
-    archive_write_header(handle, entry);
-    archive_write_data(handle, item.content.data(), item.content.size());
-    archive_entry_free(entry);
-  }
+  for (const Entry& item : entries) add_entry(handle, item);
   archive_write_close(handle);
   archive_write_free(handle);
   out.resize(used);

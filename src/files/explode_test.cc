@@ -63,14 +63,7 @@ TEST_F(ExplodeTest, IsosAreRead) {
   archive* iso = archive_write_new();
   ASSERT_EQ(archive_write_set_format_iso9660(iso), ARCHIVE_OK);
   ASSERT_EQ(archive_write_open_filename(iso, (root_ / "a.iso").c_str()), ARCHIVE_OK);
-  archive_entry* entry = archive_entry_new();
-  archive_entry_set_pathname(entry, "boot/vmlinuz");
-  archive_entry_set_filetype(entry, AE_IFREG);
-  archive_entry_set_perm(entry, 0644);
-  archive_entry_set_size(entry, 6);
-  ASSERT_EQ(archive_write_header(iso, entry), ARCHIVE_OK);
-  ASSERT_EQ(archive_write_data(iso, "kernel", 6), 6);
-  archive_entry_free(entry);
+  testing::add_entry(iso, {"boot/vmlinuz", "kernel"});
   ASSERT_EQ(archive_write_free(iso), ARCHIVE_OK);
   const auto files = explode(root_ / "a.iso", root_ / "out", {.leave_links_out = true});
   ASSERT_TRUE(files) << files.error().text();
@@ -119,14 +112,7 @@ void write_iso_of_one_content(const fs::path& file, const char* first, const cha
   ASSERT_EQ(archive_write_set_format_iso9660(out), ARCHIVE_OK);
   ASSERT_EQ(archive_write_open_filename(out, file.c_str()), ARCHIVE_OK);
   for (const auto& [name, content] : {std::pair(first, "kernel"), std::pair(second, "absent")}) {
-    archive_entry* entry = archive_entry_new();
-    archive_entry_set_pathname(entry, name);
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_size(entry, 6);
-    ASSERT_EQ(archive_write_header(out, entry), ARCHIVE_OK);
-    ASSERT_EQ(archive_write_data(out, content, 6), 6);
-    archive_entry_free(entry);
+    testing::add_entry(out, {name, content});
   }
   ASSERT_EQ(archive_write_free(out), ARCHIVE_OK);
   std::string iso = *env::read_file(file);
@@ -258,13 +244,7 @@ TEST_F(ExplodeTest, EveryCompressionIsRead) {
     ASSERT_EQ(archive_write_set_format_pax_restricted(out), ARCHIVE_OK);
     ASSERT_EQ(archive_write_add_filter_by_name(out, filter), ARCHIVE_OK) << filter;
     ASSERT_EQ(archive_write_open_filename(out, (root_ / filter).c_str()), ARCHIVE_OK);
-    archive_entry* entry = archive_entry_new();
-    archive_entry_set_pathname(entry, "one");
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_size(entry, 1);
-    ASSERT_EQ(archive_write_header(out, entry), ARCHIVE_OK);
-    ASSERT_EQ(archive_write_data(out, "1", 1), 1);
-    archive_entry_free(entry);
+    testing::add_entry(out, {"one", "1"});
     ASSERT_EQ(archive_write_free(out), ARCHIVE_OK);
     const auto files = explode(root_ / filter, root_ / env::random_uuid(), {});
     ASSERT_TRUE(files) << filter << files.error().text();

@@ -1,6 +1,5 @@
 // What an iso may make the library keep, whatever its author writes into it.
 #include <archive.h>
-#include <archive_entry.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +8,7 @@
 
 #include "env/random.h"
 #include "files/archive.h"
+#include "files/blobs_testing.h"
 #include "files/internal/iso_continuations.h"
 
 namespace mullion::files {
@@ -30,17 +30,8 @@ class IsoBounds : public ::testing::Test {
     archive* out = archive_write_new();
     ASSERT_EQ(archive_write_set_format_iso9660(out), ARCHIVE_OK);
     ASSERT_EQ(archive_write_open_filename(out, iso_.c_str()), ARCHIVE_OK);
-    for (int i = 0; i < files; ++i) {
-      archive_entry* entry = archive_entry_new();
-      const std::string name = fmt::format("d{}/{}", i / 1000, iso_name(i, name_size));
-      archive_entry_set_pathname(entry, name.c_str());
-      archive_entry_set_filetype(entry, AE_IFREG);
-      archive_entry_set_perm(entry, 0644);
-      archive_entry_set_size(entry, 1);
-      ASSERT_EQ(archive_write_header(out, entry), ARCHIVE_OK);
-      ASSERT_EQ(archive_write_data(out, "x", 1), 1);
-      archive_entry_free(entry);
-    }
+    for (int i = 0; i < files; ++i)
+      testing::add_entry(out, {fmt::format("d{}/{}", i / 1000, iso_name(i, name_size)), "x"});
     ASSERT_EQ(archive_write_free(out), ARCHIVE_OK);
   }
 

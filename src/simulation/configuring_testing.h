@@ -11,6 +11,7 @@
 
 #include "apply/configurator.h"
 #include "apply/downstream_sync.h"
+#include "files/offered_files_testing.h"
 #include "simulation/configured_testing.h"
 #include "simulation/received_testing.h"
 
@@ -111,10 +112,9 @@ class SimulatedCatalog final : public catalog::Catalog {
   Received& received_;
 };
 
-class SimulatedBlobs final : public files::Blobs {
+class SimulatedBlobs final : public files::testing::OfferedFiles {
  public:
   SimulatedBlobs(bool makes_up, Received& received) : makes_up_(makes_up), received_(received) {}
-  Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override { return Error(); }
   Result<Info> stat(std::string_view bucket, std::string_view path) override {
     const std::string place = fmt::format("{}/{}", bucket, path);
     if (makes_up_ && path.starts_with("src-")) return Contents::info_of(place);
@@ -126,21 +126,9 @@ class SimulatedBlobs final : public files::Blobs {
     out.sha256 = sum_of(found->second);
     return out;
   }
-  Task<Result<Info>> put(std::string, std::string, net::BodySource&, files::UploadOptions) override {
-    co_return Error();
-  }
-  Task<Result<Progress>> append(std::string, std::string, net::BodySource&, net::ContentRange,
-                                files::UploadOptions) override {
-    co_return Error();
-  }
-  Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
-  Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
-  Uploads uploads(std::string_view, size_t) override { return {}; }
   void on_change(ChangeListener listener) override {
     received_.on_file([listener = std::move(listener)](const std::string& path) { listener({path}); });
   }
-  Result<Info> move(std::string_view, std::string_view, std::string_view) override { return Error(); }
-  Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override {
     const auto found = received_.files().find(info.path);
     if (found == received_.files().end() && !makes_up_)

@@ -12,7 +12,7 @@
 #include "apply/internal/apply_testing.h"
 #include "base/mutex.h"
 #include "catalog/catalog.h"
-#include "files/blobs.h"
+#include "files/offered_files_testing.h"
 
 namespace mullion::apply {
 
@@ -64,7 +64,7 @@ class FakeCatalog final : public catalog::Catalog {
 };
 
 /// Files by name ("files/a"), which is the path of what is told of them, too.
-class FakeBlobs final : public files::Blobs {
+class FakeBlobs final : public files::testing::OfferedFiles {
  public:
   /// Runs where a file is read to compute its checksum; to be set before anything runs.
   std::function<void()> on_hash;
@@ -88,7 +88,6 @@ class FakeBlobs final : public files::Blobs {
     }
     tell(name);
   }
-  Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override { return Error(); }
   Result<Info> stat(std::string_view bucket, std::string_view path) override {
     const std::string name = fmt::format("{}/{}", bucket, path);
     const bool summed = is_summed(name);
@@ -102,22 +101,10 @@ class FakeBlobs final : public files::Blobs {
     if (info && !summed) info->sha256.clear();
     return info;
   }
-  Task<Result<Info>> put(std::string, std::string, net::BodySource&, files::UploadOptions) override {
-    co_return Error();
-  }
-  Task<Result<Progress>> append(std::string, std::string, net::BodySource&, net::ContentRange,
-                                files::UploadOptions) override {
-    co_return Error();
-  }
-  Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
-  Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
-  Uploads uploads(std::string_view, size_t) override { return {}; }
   void on_change(ChangeListener listener) override {
     Lock lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
-  Result<Info> move(std::string_view, std::string_view, std::string_view) override { return Error(); }
-  Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override {
     const Lock lock(mutex_);
     const auto found = files_.find(info.path);
