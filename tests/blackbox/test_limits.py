@@ -452,6 +452,15 @@ def test_large_documents_hold_no_thread_that_serves(site):
     assert max(waited) < alone / 2, (alone, sorted(waited)[-5:])
 
 
+def test_facts_for_a_support_file_are_gathered_beside_the_threads_that_serve(site):
+    """They are as many as there are owners, collections and routes."""
+    server = site.server("a").start()
+    for path in ("debug/support", "debug/store", "debug/routes", "drp_debug/index/machines"):
+        runs = pool(server, "run_seconds_count", "processor")
+        server.get(path)
+        wait_until(path, lambda: pool(server, "run_seconds_count", "processor") > runs)
+
+
 @pytest.mark.parametrize("kind", ["searches", "groups", "histories", "plans", "previews", "allocations"])
 def test_a_flood_of_heavy_work_holds_nobody_else_up(site, kind):
     """Sixteen at once of one caller wait for each other; another caller's small requests wait for none of them. How long

@@ -1,13 +1,16 @@
 // Facts about the running process for people who look for a fault: bounded, without secrets.
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <map>
 
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "base/log.h"
@@ -188,6 +191,35 @@ json::object sort_of_index(const model::Index& index) {
   return out;
 }
 
+json::object index_facts(const Services& services, const model::ObjectType& type) {
+  json::object indexes;
+  for (const model::Index& index : type.indexes) indexes[index.name] = sort_of_index(index);
+  json::object out;
+  out["Prefix"] = type.prefix;
+  out["Owners"] = digest_facts(*services.store.snapshot(), type.prefix);
+  out["Indexes"] = std::move(indexes);
+  return out;
+}
+
+struct Page {
+  std::string_view name;
+  json::value (*facts)(const Call& call);
+};
+constexpr Page kPages[] = {
+    {"memory", [](const Call&) { return json::value(memory_facts()); }},
+    {"store", [](const Call& call) { return json::value(store_facts(call.services)); }},
+    {"routes", [](const Call& call) { return json::value(route_facts(call.services)); }},
+    {"events", [](const Call& call) { return json::value(event_facts(call.services)); }},
+    {"support", [](const Call& call) { return json::value(support_facts(call.services, call.principal)); }},
+};
+
+/// Beside the threads that serve: facts are as many as there are owners, collections and routes.
+template <typename Facts>
+env::Task<Result<net::Response>> gather(const Call& call, Facts facts) {
+  co_return co_await heavy(call, env::Pool::kProcessor,
+                           [&] { return Result<net::Response>(json_response(200, facts())); });
+}
+
 }  // namespace
 
 namespace handlers {
@@ -195,15 +227,11 @@ namespace handlers {
 env::Task<Result<net::Response>> show_debug(Call& call) {
   const DebugName name = debug_name(call.argument("what"));
   const std::string what(name.answered);
-  const Services& services = call.services;
   const Result<uint64_t> seconds = watch_seconds(call, name.seconds);
   if (!seconds) co_return seconds.error();
-  if (what == "memory") co_return json_response(200, json::value(memory_facts()));
   if (what == "threads") co_return json_response(200, json::value(co_await thread_facts(*seconds)));
-  if (what == "store") co_return json_response(200, json::value(store_facts(services)));
-  if (what == "routes") co_return json_response(200, json::value(route_facts(services)));
-  if (what == "events") co_return json_response(200, json::value(event_facts(services)));
-  if (what == "support") co_return json_response(200, json::value(support_facts(services, call.principal)));
+  const auto* const page = std::ranges::find(kPages, what, &Page::name);
+  if (page != std::end(kPages)) co_return co_await gather(call, [&] { return page->facts(call); });
   co_return Error(ErrorCode::kNotFound, "", "debug", what,
                   {"Not Found", "Known are: events, memory, routes, store, support, threads"});
 }
@@ -212,13 +240,7 @@ env::Task<Result<net::Response>> show_index_debug(Call& call) {
   const std::string& prefix = call.argument("collection");
   const model::ObjectType* type = call.services.find_type(prefix);
   if (type == nullptr) co_return Error(ErrorCode::kNotFound, "", prefix, "", {"Not Found"});
-  json::object indexes;
-  for (const model::Index& index : type->indexes) indexes[index.name] = sort_of_index(index);
-  json::object out;
-  out["Prefix"] = prefix;
-  out["Owners"] = digest_facts(*call.services.store.snapshot(), prefix);
-  out["Indexes"] = std::move(indexes);
-  co_return json_response(200, json::value(std::move(out)));
+  co_return co_await gather(call, [&] { return json::value(index_facts(call.services, *type)); });
 }
 
 }  // namespace handlers
