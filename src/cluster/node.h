@@ -49,7 +49,8 @@ struct NodeOptions {
   HaSettings settings;
   store::Options store;  // but for its sequencer
   std::string version;
-  uint32_t pace = 1;  // multiplies all times, for long lines
+  uint32_t pace = 1;                                    // multiplies all times, for long lines
+  env::Duration voter_after = std::chrono::seconds(2);  // that a learner has kept up
   /// Where the lead is switched by hand: a passive member that is away for so long (5 s) is left behind.
   uint64_t in_step_ticks = 500;
   /// This program has yet to show that it serves, and may be taken back: it votes and stores, and does not

@@ -11,8 +11,6 @@ namespace mullion::cluster {
 namespace {
 
 constexpr auto kChorePause = std::chrono::milliseconds(100);
-/// A learner that kept up for so long becomes a voter.
-constexpr auto kInStep = std::chrono::seconds(2);
 constexpr uint64_t kInStepEntries = 64;
 /// Entries that stay in the journal behind what the database holds: of the last commit the database may
 /// forget, and members that were away catch up from there.
@@ -105,7 +103,7 @@ void NodeImpl::promote_who_keeps_up() {
       continue;
     }
     const auto since = in_step_since_.emplace(member.number, time).first;
-    if (time - since->second < kInStep * options_.pace) continue;
+    if (time - since->second < options_.voter_after * options_.pace) continue;
     const Result<void> done = change(ChangeKind::kPromote, member.number, "");
     kLog.info("member {} becomes a voter: {}", member.number, done.ok() ? "agreed" : done.error().text());
     in_step_since_.erase(member.number);

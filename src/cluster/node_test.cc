@@ -112,7 +112,8 @@ class Nodes : public ::testing::Test {
     options.places = machine.places;
     options.store = small_store(machine.places.data());
     options.version = "v1";
-    options.pace = 2;  // machines that test are busy
+    options.pace = 4;  // machines that test are busy
+    options.voter_after = 250ms;
     options.in_step_ticks = 100;
     options.restart = [&machine](const std::string&) { ++machine.restarts; };
     return options;

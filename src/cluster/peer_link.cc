@@ -32,7 +32,8 @@ constexpr uint64_t kLongestHello = 16 << 10;
 constexpr auto kConnectTime = std::chrono::seconds(1);
 constexpr auto kHelloTime = std::chrono::seconds(2);
 constexpr auto kPause = std::chrono::milliseconds(100);  // after a connection that failed
-constexpr auto kSilence = std::chrono::seconds(60);      // between frames
+constexpr auto kAsLongAsItIsOpen = std::chrono::hours(24 * 365);
+constexpr auto kSilence = std::chrono::seconds(60);  // between frames
 /// A piece leaves in less time than the other side waits for.
 constexpr uint64_t kLeastCopyRate = 64 << 10;
 constexpr auto kTellPause = std::chrono::seconds(1);
@@ -108,6 +109,10 @@ struct OutgoingLine {
   const std::string& looked_for_at() const REQUIRES(mutex) {
     return at_told && !told.empty() ? told : address;
   }
+  bool is_open() {
+    const Lock lock(mutex);
+    return stream != nullptr;
+  }
   /// What is written to where the member is not any more would be taken by nobody, and no error told for
   /// long.
   void leave_former_place() REQUIRES(mutex) {
@@ -179,9 +184,10 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     for (const auto& line : lines) put(*line, kFacts, facts_json(facts, "facts"));
   }
 
-  bool connected(MemberId from) const {
+  bool connected(MemberId member) const {
     const Lock lock(mutex_);
-    return lines_from_.contains(from);
+    const auto to = lines_.find({member, LineKind::kSmall});
+    return hears(member) && to != lines_.end() && to->second->is_open();
   }
   std::map<MemberId, PeerFacts> facts() const {
     const Lock lock(mutex_);
@@ -285,6 +291,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     while (!stopping_ && !is_retired(*line)) {
       const Result<KeyedStreamPtr> stream = co_await connect(*line, std::string(word_of(line->kind)));
       if (stream) {
+        tasks_.spawn("line's end", [line, stream = *stream] { return end_with_peer(line, stream); });
         co_await write_frames(*line, **stream);
         (*stream)->abort();
         forget(*stream);
@@ -305,6 +312,18 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     line.stream = nullptr;
   }
 
+  /// The peer writes nothing here, so what is read is the end. The first frame that is written to who is gone
+  /// is lost without an error.
+  static env::Task<void> end_with_peer(std::shared_ptr<OutgoingLine> line, KeyedStreamPtr stream) {
+    char unexpected = 0;
+    (void)co_await stream->read(&unexpected, 1, kAsLongAsItIsOpen);
+    const Lock lock(line->mutex);
+    if (line->stream != stream) co_return;
+    line->stream = nullptr;
+    stream->abort();
+    line->filled.notify_all();
+  }
+
   static bool is_retired(OutgoingLine& line) {
     const Lock lock(line.mutex);
     return line.retired;
@@ -322,7 +341,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       std::string frame;
       {
         const Lock lock(line.mutex);
-        if (line.connected_to != line.looked_for_at()) co_return;
+        if (line.stream == nullptr || line.connected_to != line.looked_for_at()) co_return;
         if (!line.queue.empty()) {
           frame = std::move(line.queue.front());
           line.queue.pop_front();
@@ -380,12 +399,17 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     note(from, hello->facts);
     co_await read_frames(*stream, from, options_.small_frame);
     count_line(from, -1);
-    if (!connected(from)) note_gone(from);
+    if (is_gone(from)) note_gone(from);
   }
 
   void count_line(MemberId from, int change) {
     const Lock lock(mutex_);
     if ((lines_from_[from] += change) == 0) lines_from_.erase(from);
+  }
+  bool hears(MemberId from) const REQUIRES(mutex_) { return lines_from_.contains(from); }
+  bool is_gone(MemberId from) const {
+    const Lock lock(mutex_);
+    return !hears(from);
   }
 
   void note(MemberId from, const PeerFacts& facts) {
@@ -599,7 +623,7 @@ void PeerLink::send(MemberId to, bool bulk, std::string frame) {
 void PeerLink::set_peers(const std::vector<PeerAddress>& peers) { implementation_->set_peers(peers); }
 void PeerLink::set_facts(const PeerFacts& facts) { implementation_->set_facts(facts); }
 std::map<MemberId, PeerFacts> PeerLink::facts() const { return implementation_->facts(); }
-bool PeerLink::connected(MemberId from) const { return implementation_->connected(from); }
+bool PeerLink::connected(MemberId member) const { return implementation_->connected(member); }
 uint16_t PeerLink::port() const { return implementation_->port(); }
 Result<FetchedCopy> PeerLink::fetch_copy(MemberId from, const env::Path& directory) {
   return implementation_->fetch_copy(from, directory);

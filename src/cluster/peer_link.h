@@ -91,8 +91,8 @@ class PeerLink final : public Link {
   /// process runs, and who is listed as former for ever, so that it can be told that it was removed.
   void set_peers(const std::vector<PeerAddress>& peers);
   void set_facts(const PeerFacts& facts);
-  /// Whether frames of the member come on a connection now.
-  bool connected(MemberId from) const;
+  /// Whether frames of the member come on a connection now, and frames for it leave on one.
+  bool connected(MemberId member) const;
   /// What peers said last, also those that are gone.
   std::map<MemberId, PeerFacts> facts() const;
   uint16_t port() const;
