@@ -335,7 +335,7 @@ run_all_parts() {
   set -m  # each lane is a process group, to be ended as one
   (run_parts blackbox chaos contract clients ux) &
   local processes=$!
-  (renice -n 10 -p "$BASHPID" >/dev/null && run_parts unit tsan tidy fuzz) >"$said" 2>&1 &
+  (renice -n 5 -p "$BASHPID" >/dev/null && run_parts unit tsan tidy fuzz) >"$said" 2>&1 &
   local computing=$!
   set +m
   trap "kill -- -$processes -$computing 2>/dev/null || true" EXIT

@@ -335,7 +335,7 @@ TEST_F(Nodes, WhoWaitsForACopyStopsWhenItIsTo) {
   });
   EXPECT_EQ(opened.wait_for(300ms), std::future_status::timeout) << "it waits";
   stops.request_stop();
-  ASSERT_EQ(opened.wait_for(10s), std::future_status::ready);
+  ASSERT_EQ(opened.wait_for(env::kTestPatience), std::future_status::ready);
   EXPECT_EQ(opened.get(), ErrorCode::kCancelled);
   start(first);
   start(second);  // as if nothing had been

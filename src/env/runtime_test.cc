@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 template <typename T>
 T wait_for(std::future<T> future) {
-  if (future.wait_for(20s) != std::future_status::ready) {
+  if (future.wait_for(kTestPatience) != std::future_status::ready) {
     ADD_FAILURE() << "the coroutine did not end";
     std::abort();
   }

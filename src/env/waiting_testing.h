@@ -8,11 +8,13 @@
 
 namespace mullion::env {
 
-/// Asks until `condition` holds, for at most `limit` of real time; whether it held in the end. The limit is
-/// far above what anything takes on a busy machine under a sanitizer, so that only a real fault meets it.
+/// Far above what anything takes on a busy machine under a sanitizer, so that only a real fault meets it.
+constexpr std::chrono::steady_clock::duration kTestPatience = std::chrono::minutes(5);
+
+/// Asks until `condition` holds, for at most `limit` of real time; whether it held in the end.
 template <typename Condition>
 [[nodiscard]] bool eventually(Condition condition,
-                              std::chrono::steady_clock::duration limit = std::chrono::seconds(30)) {
+                              std::chrono::steady_clock::duration limit = kTestPatience) {
   const auto end = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return condition();
@@ -23,8 +25,7 @@ template <typename Condition>
 
 /// The same for coroutines, which must not hold their thread.
 template <typename Condition>
-Task<bool> comes_true(Condition condition,
-                      std::chrono::steady_clock::duration limit = std::chrono::seconds(30)) {
+Task<bool> comes_true(Condition condition, std::chrono::steady_clock::duration limit = kTestPatience) {
   const auto end = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) co_return condition();

@@ -5,6 +5,7 @@
 #include "env/launch.h"
 #include "env/random.h"
 #include "env/scratch_directory.h"
+#include "env/waiting_testing.h"
 #include "net/http.h"
 
 namespace mullion::net {
@@ -21,10 +22,10 @@ class KeyedStreams : public ::testing::Test {
     auto made = listen_keyed(runtime_, options, server_, [](KeyedStreamPtr stream) -> env::Task<void> {
       char byte = 0;
       while (true) {
-        const Result<void> got = co_await stream->read(&byte, 1, std::chrono::seconds(5));
+        const Result<void> got = co_await stream->read(&byte, 1, env::kTestPatience);
         if (!got) co_return;
         const Result<void> sent =
-            co_await stream->write(stream->peer_key(), std::string_view(&byte, 1), std::chrono::seconds(5));
+            co_await stream->write(stream->peer_key(), std::string_view(&byte, 1), env::kTestPatience);
         if (!sent) co_return;
       }
     });
@@ -34,8 +35,8 @@ class KeyedStreams : public ::testing::Test {
   std::string address() const { return "127.0.0.1:" + std::to_string(listener_->port()); }
   Result<std::string> echo(KeyedStreamPtr stream) {
     std::string answer(64 + 1, '\0');
-    Result<void> done = wait_for(stream->write("x", "", std::chrono::seconds(5)));
-    if (done) done = wait_for(stream->read(answer.data(), answer.size(), std::chrono::seconds(5)));
+    Result<void> done = wait_for(stream->write("x", "", env::kTestPatience));
+    if (done) done = wait_for(stream->read(answer.data(), answer.size(), env::kTestPatience));
     if (!done) return done.error();
     return answer;
   }
@@ -48,7 +49,7 @@ class KeyedStreams : public ::testing::Test {
 
 TEST_F(KeyedStreams, BothSidesKnowTheKeyOfTheOther) {
   listen();
-  const auto stream = wait_for(connect_keyed(runtime_, address(), client_, std::chrono::seconds(5)));
+  const auto stream = wait_for(connect_keyed(runtime_, address(), client_, env::kTestPatience));
   ASSERT_TRUE(stream.ok()) << stream.error().text();
   EXPECT_EQ((*stream)->peer_key(), server_.public_key());
   const Result<std::string> answer = echo(*stream);
@@ -68,9 +69,9 @@ TEST_F(KeyedStreams, WhoShowsNoKeyIsNotServed) {
 
 TEST_F(KeyedStreams, ThereIsALimitOfConnections) {
   listen({.address = "127.0.0.1:0", .max_connections = 1});
-  const auto first = wait_for(connect_keyed(runtime_, address(), client_, std::chrono::seconds(5)));
+  const auto first = wait_for(connect_keyed(runtime_, address(), client_, env::kTestPatience));
   ASSERT_TRUE(first.ok() && echo(*first).ok());
-  const auto second = wait_for(connect_keyed(runtime_, address(), client_, std::chrono::seconds(5)));
+  const auto second = wait_for(connect_keyed(runtime_, address(), client_, env::kTestPatience));
   EXPECT_FALSE(second.ok() && echo(*second).ok());
   EXPECT_TRUE(echo(*first).ok());
 }

@@ -249,7 +249,7 @@ TEST(WebSocket, CloseGivesUpOnAPeerThatDoesNotAnswer) {
                      closed.set_value();
                    })});
   RawWebSocket raw(fixture.server->port());
-  EXPECT_EQ(closed.get_future().wait_for(30s), std::future_status::ready);
+  EXPECT_EQ(closed.get_future().wait_for(env::kTestPatience), std::future_status::ready);
 }
 
 TEST(WebSocket, FindsHalfOpenPeersByPing) {

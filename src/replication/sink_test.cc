@@ -718,7 +718,7 @@ TEST_F(SinkTest, SilenceOfAQuarterOfAMinuteEndsTheStream) {
   pass(14s);
   EXPECT_EQ(ended_.wait_for(0s), std::future_status::timeout);
   pass(3s);
-  ASSERT_EQ(ended_.wait_for(1s), std::future_status::ready);
+  ASSERT_EQ(ended_.wait_for(env::kTestPatience), std::future_status::ready);
   EXPECT_EQ(ended_.get().text(), "timeout: no word for 15 seconds");
 }
 

@@ -39,8 +39,14 @@ def by_stream_only(reason):
     return pytest.mark.skipif(bool(FOLLOWING), reason=reason)
 
 
+def slowness():
+    """How many times longer a busy machine takes for everything: what wants a processor, by processors."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count())
+
+
 def wait_until(what, condition, timeout=PATIENCE, pause=0.02):
-    """Waits until `condition()` is true and answers its value; fails naming `what`."""
+    """Waits until `condition()` is true and answers its value; fails naming `what`. `timeout`: of a machine that is not busy."""
+    timeout *= slowness()
     deadline = time.monotonic() + timeout
     last = None
     while time.monotonic() < deadline:
@@ -52,7 +58,7 @@ def wait_until(what, condition, timeout=PATIENCE, pause=0.02):
             if last:
                 return last
         time.sleep(pause)
-    raise AssertionError(f"after {timeout} s still not: {what}; last seen: {last!r}")
+    raise AssertionError(f"after {timeout:.0f} s still not: {what}; last seen: {last!r}")
 
 
 _taken_ports = set()

@@ -19,7 +19,7 @@ def unverified():
     return context
 
 
-def wait_until(what, condition, timeout=10.0):
+def wait_until(what, condition, timeout=60.0):
     """Waits until `condition()` is true and answers its value; fails naming `what`."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
