@@ -7,7 +7,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What only looks at the program, or measures it.
 NOT_FOR_RUNNING = {"libgtest-dev", "clang-16", "clang-tidy-16", "clang-format-14", "python3-pytest", "libbenchmark-dev", "nginx-light", "wrk", "curl", "jq",
-                   "chromium"}
+                   "chromium-headless-shell"}
 
 
 def packages(command):

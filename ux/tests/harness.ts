@@ -10,7 +10,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 
 export const UX = join(dirname(fileURLToPath(import.meta.url)), '..');
 export const BINARY = process.env['MULLION_BINARY'] ?? join(UX, '..', 'build', 'mullion');
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium-headless-shell';
 const USER = 'rocketskates';
 const PASSWORD = 'r0cketsk8ts';
 export const ARTEFACTS = join(UX, 'tests', 'artefacts');
