@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "apply/internal/applier.h"
 #include "apply/internal/log.h"
@@ -79,8 +80,7 @@ class ConfiguratorImpl final : public Configurator {
                                   env::Caller caller) override {
     return explained(std::move(endpoint), std::move(sets), std::move(caller));
   }
-  Result<json::object> baseline(const std::string& endpoint, const std::string& name,
-                                std::vector<std::string>& left_out) override;
+  Task<Result<Baseline>> baseline(std::string endpoint, std::string name, env::Caller caller) override;
   Statistics statistics() const override;
 
  private:
@@ -89,7 +89,12 @@ class ConfiguratorImpl final : public Configurator {
   Task<void> plan_affected(const ReplanQueue::Work& work);
   std::vector<std::string> affected(const ReplanQueue::Work& work);
   Task<void> renew(std::vector<std::string> ids);
-  void plan_one(const std::string& id, std::vector<std::pair<std::string, Planned>>& out);
+  Task<Result<void>> with_files(env::Caller caller,
+                                std::function<void(std::set<std::string>& unsummed)> work);
+  std::vector<std::pair<std::string, Planned>> planned(const std::vector<std::string>& ids,
+                                                       std::set<std::string>& unsummed);
+  Result<Baseline> baseline_now(const std::string& endpoint, const std::string& name,
+                                std::set<std::string>& unsummed) const;
   std::optional<store::Change> change_of(const std::string& id, const Planned& planned) const;
   Task<void> write(std::vector<store::Change> changes);
   void offer(const std::string& id, const Planned& planned);
@@ -182,11 +187,32 @@ std::vector<std::string> ConfiguratorImpl::affected(const ReplanQueue::Work& wor
   return {ids.begin(), ids.end()};
 }
 
-void ConfiguratorImpl::plan_one(const std::string& id, std::vector<std::pair<std::string, Planned>>& out) {
-  Result<Planned> planned = maker_.make(id, nullptr);
-  if (!planned) return forget(id);
-  if (!planned->sets.empty()) ++plans_;
-  out.emplace_back(id, std::move(*planned));
+/// What reads files: again as long as there are some whose checksums nobody has computed, which is done aside
+/// as it may take minutes.
+Task<Result<void>> ConfiguratorImpl::with_files(env::Caller caller,
+                                                std::function<void(std::set<std::string>& unsummed)> work) {
+  std::set<std::string> unsummed;
+  do {
+    Result<void> summed = co_await files_->sum(unsummed, caller);
+    if (!summed) co_return summed;
+    Result<void> done = co_await env::run_blocking(env::Pool::kProcessor, caller, [&] { work(unsummed); });
+    if (!done) co_return done;
+  } while (!unsummed.empty());
+  co_return Result<void>();
+}
+
+std::vector<std::pair<std::string, Planned>> ConfiguratorImpl::planned(const std::vector<std::string>& ids,
+                                                                       std::set<std::string>& unsummed) {
+  std::vector<std::pair<std::string, Planned>> out;
+  for (const std::string& id : ids) {
+    Result<Planned> planned = maker_.make(id, nullptr, unsummed);
+    if (planned) {
+      out.emplace_back(id, std::move(*planned));
+    } else {
+      forget(id);
+    }
+  }
+  return out;
 }
 
 std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id,
@@ -243,14 +269,18 @@ void ConfiguratorImpl::offer(const std::string& id, const Planned& planned) {
 Task<void> ConfiguratorImpl::renew(std::vector<std::string> ids) {
   std::vector<std::pair<std::string, Planned>> planned;
   std::vector<store::Change> changes;
-  co_await env::run_blocking(env::Pool::kProcessor, [&] {
-    for (const std::string& id : ids) plan_one(id, planned);
+  (void)co_await with_files({}, [&](std::set<std::string>& unsummed) {
+    planned = this->planned(ids, unsummed);
+    changes.clear();
     for (const auto& [id, plan] : planned) {
       if (std::optional<store::Change> change = change_of(id, plan)) changes.push_back(std::move(*change));
     }
   });
   co_await write(std::move(changes));
-  for (const auto& [id, plan] : planned) offer(id, plan);
+  for (const auto& [id, plan] : planned) {
+    if (!plan.sets.empty()) ++plans_;
+    offer(id, plan);
+  }
 }
 
 void ConfiguratorImpl::count(const std::string& id, size_t actions) {
@@ -270,8 +300,8 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
                                                     std::optional<std::vector<std::string>> sets,
                                                     env::Caller caller) {
   std::optional<Result<Planned>> planned;
-  Result<void> run = co_await env::run_blocking(env::Pool::kProcessor, std::move(caller), [&] {
-    planned = maker_.make(endpoint, sets ? &*sets : nullptr);
+  Result<void> run = co_await with_files(std::move(caller), [&](std::set<std::string>& unsummed) {
+    planned = maker_.make(endpoint, sets ? &*sets : nullptr, unsummed);
   });
   if (!run) co_return run.error();
   if (!*planned) co_return planned->error();
@@ -290,16 +320,28 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
   co_return out;
 }
 
-Result<json::object> ConfiguratorImpl::baseline(const std::string& endpoint, const std::string& name,
-                                                std::vector<std::string>& left_out) {
+Task<Result<Baseline>> ConfiguratorImpl::baseline(std::string endpoint, std::string name,
+                                                  env::Caller caller) {
+  std::optional<Result<Baseline>> out;
+  Result<void> run = co_await with_files(std::move(caller), [&](std::set<std::string>& unsummed) {
+    out = baseline_now(endpoint, name, unsummed);
+  });
+  if (!run) co_return run.error();
+  co_return std::move(*out);
+}
+
+Result<Baseline> ConfiguratorImpl::baseline_now(const std::string& endpoint, const std::string& name,
+                                                std::set<std::string>& unsummed) const {
   const Result<SeenEndpoint> seen = maker_.read(endpoint);
   if (!seen) return seen.error();
   const plan::Observed& observed = seen->observed;
   if (!observed.known)
     return Error(ErrorCode::kConflict, fmt::format("{} has not told of itself yet", endpoint));
-  if (!observed.files_known) left_out.push_back("Files: not known before it is connected");
-  return plan::baseline_of(
-      observed, name, [this](const std::string& path) { return files_->find(path); }, left_out);
+  Baseline out;
+  if (!observed.files_known) out.left_out.push_back("Files: not known before it is connected");
+  out.set = plan::baseline_of(
+      observed, name, [&](const std::string& path) { return files_->find(path, unsummed); }, out.left_out);
+  return out;
 }
 
 Configurator::Statistics ConfiguratorImpl::statistics() const {

@@ -52,6 +52,12 @@ struct Explained {
   ApplyProgress progress;
 };
 
+/// A VersionSet object of what an endpoint runs, and what was not taken, and why.
+struct Baseline {
+  json::object set;
+  std::vector<std::string> left_out;
+};
+
 /// Thread-safe. Works while the manager is active.
 class Configurator {
  public:
@@ -63,10 +69,9 @@ class Configurator {
   /// The plan an endpoint would have with these sets instead (dry runs). kNotFound names a missing set.
   virtual Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets,
                                           env::Caller caller) = 0;
-  /// A VersionSet object of what the endpoint runs; `left_out` says what was not taken, and why. Blocks on
-  /// the disk. kNotFound; kConflict before the endpoint has told of itself.
-  virtual Result<json::object> baseline(const std::string& endpoint, const std::string& name,
-                                        std::vector<std::string>& left_out) = 0;
+  /// What an own endpoint runs, as the version set `name`. kNotFound; kConflict before the endpoint has told
+  /// of itself.
+  virtual Task<Result<Baseline>> baseline(std::string endpoint, std::string name, env::Caller caller) = 0;
   struct Statistics {
     uint64_t plans = 0, actions_done = 0, actions_failed = 0;
     size_t endpoints = 0;  // that name sets

@@ -374,8 +374,10 @@ TEST_F(ConfiguratorTest, NothingIsCarriedOutBeforeTheEndpointHasToldOnThisConnec
 TEST_F(ConfiguratorTest, PreviewsAndBaselines) {
   put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
   put_endpoint("edge", {});
-  std::vector<std::string> left_out;
-  EXPECT_EQ(configurator_->baseline("edge", "b", left_out).error().code, ErrorCode::kConflict);
+  const auto baseline = [&](const std::string& id) {
+    return env::run(runtime_, [&] { return configurator_->baseline(id, "b", {}); });
+  };
+  EXPECT_EQ(baseline("edge").error().code, ErrorCode::kConflict);
   manager_.tell("edge", kState);
   const auto preview = [&](const std::string& id, std::vector<std::string> sets) {
     return env::run(runtime_, [&] { return configurator_->preview(id, sets, {}); });
@@ -386,11 +388,31 @@ TEST_F(ConfiguratorTest, PreviewsAndBaselines) {
   EXPECT_THAT(plan->wanted.sets, ElementsAre("s"));
   EXPECT_EQ(preview("edge", {"gone"}).error().key, "gone");
   EXPECT_EQ(preview("nobody", {"s"}).error().code, ErrorCode::kNotFound);
-  const auto set = configurator_->baseline("edge", "b", left_out);
-  ASSERT_TRUE(set);
-  EXPECT_EQ(plan::text_in(*set, "Id"), "b");
-  EXPECT_THAT(left_out, Contains("Pref baseTokenSecret: a secret"));
-  EXPECT_EQ(configurator_->baseline("nobody", "b", left_out).error().code, ErrorCode::kNotFound);
+  const auto made = baseline("edge");
+  ASSERT_TRUE(made);
+  EXPECT_EQ(plan::text_in(made->set, "Id"), "b");
+  EXPECT_THAT(made->left_out, Contains("Pref baseTokenSecret: a secret"));
+  EXPECT_EQ(baseline("nobody").error().code, ErrorCode::kNotFound);
+}
+
+/// It may be an image of many gigabytes: plans of others would wait for it.
+TEST_F(ConfiguratorTest, AFileWithoutAChecksumIsReadAsLongWork) {
+  std::atomic<int> read{0}, read_elsewhere{0};
+  blobs_.on_hash = [&] { ++(eventually(runs_long_work_only) ? read : read_elsewhere); };
+  blobs_.put_unsummed("files/src", "content");
+  put("version_sets", "s",
+      {{"Id", "s"},
+       {"Apply", true},
+       {"Files", json::array{json::object{{"Path", "files/a"}, {"Source", "self://files/src"}}}}});
+  manager_.tell("edge", kState);
+  put_endpoint("edge", {});
+  const auto preview =
+      env::run(runtime_, [&] { return configurator_->preview("edge", std::vector<std::string>{"s"}, {}); });
+  ASSERT_TRUE(preview);
+  EXPECT_THAT(preview->plan.problems, ElementsAre());
+  ASSERT_EQ(preview->plan.actions.size(), 1U);
+  EXPECT_GT(read, 0);
+  EXPECT_EQ(read_elsewhere, 0);
 }
 
 TEST_F(ConfiguratorTest, ManyEndpointsOfOneSet) {

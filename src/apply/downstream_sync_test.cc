@@ -922,11 +922,6 @@ TEST_F(DownstreamSyncTest, AFileThatArrivesDamagedIsTakenAwayAndNotNeededByAnyth
 
 /// It may be an image of many gigabytes: plans that people wait for would wait for it.
 TEST_F(DownstreamSyncTest, AFileWithoutAChecksumIsReadAsLongWork) {
-  const auto runs_long_work_only = [] {
-    return std::ranges::all_of(env::pool_statistics(), [](const env::WorkerPool::Statistics& pool) {
-      return (pool.running > 0) == (pool.name == "long");
-    });
-  };
   std::atomic<int> read{0}, read_elsewhere{0};
   blobs_.on_hash = [&] { ++(eventually(runs_long_work_only) ? read : read_elsewhere); };
   blobs_.put_unsummed("files/src", "content");

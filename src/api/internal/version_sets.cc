@@ -119,19 +119,17 @@ env::Task<Result<net::Response>> make_endpoint_baseline(Call& call) {
     co_return object_error(call, ErrorCode::kBadRequest, {"Name: the name of the version set is missing"});
   const std::string wanted(name->get_string());
   const std::string id = call.target.key;
-  std::vector<std::string> left_out;
-  Result<json::object> set = co_await heavy(call, env::Pool::kProcessor,
-                                            [&] { return configurator->baseline(id, wanted, left_out); });
-  if (!set) co_return set.error();
+  Result<apply::Baseline> made = co_await configurator->baseline(id, wanted, caller_of(call));
+  if (!made) co_return made.error();
   const model::ObjectType& type = *model::find_object_type("version_sets");
-  Result<json::object> shaped = model::normalise(type, json::value(std::move(*set)), nullptr);
+  Result<json::object> shaped = model::normalise(type, json::value(std::move(made->set)), nullptr);
   if (!shaped) co_return shaped.error();
   const model::Verdict verdict = model::validate(type, *shaped, nullptr, model::NoLookup(), false);
   if (!verdict.invalid.empty())
     co_return Error(ErrorCode::kInvalid, "ValidationError", "version_sets", wanted, verdict.invalid);
   json::object answer;
   answer["VersionSet"] = std::move(*shaped);
-  answer["LeftOut"] = to_array(left_out);
+  answer["LeftOut"] = to_array(made->left_out);
   co_return json_response(200, json::value(std::move(answer)));
 }
 

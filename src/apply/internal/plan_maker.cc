@@ -1,6 +1,7 @@
 #include "apply/internal/plan_maker.h"
 
 #include "base/mutex.h"
+#include "env/pools.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/members.h"
@@ -25,9 +26,14 @@ bool is_fresh(const json::object& object) {
   return model::text_member(object, "ConnectionStatus") == "Connected";
 }
 
+std::optional<FileFacts::OwnFile> own_file(const Result<files::Blobs::Info>& info) {
+  if (!info) return std::nullopt;
+  return FileFacts::OwnFile{info->size, info->sha256};
+}
+
 }  // namespace
 
-std::optional<plan::PlanInputs::OwnFile> FileFacts::find(const std::string& path) {
+std::optional<FileFacts::OwnFile> FileFacts::find(const std::string& path, std::set<std::string>& unsummed) {
   uint64_t forgotten = 0;
   {
     const Lock lock(mutex_);
@@ -35,13 +41,39 @@ std::optional<plan::PlanInputs::OwnFile> FileFacts::find(const std::string& path
     forgotten = forgotten_;
   }
   const size_t slash = path.find('/');
-  std::optional<plan::PlanInputs::OwnFile> out;
-  const auto info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1));
-  if (info) out = plan::PlanInputs::OwnFile{info->size, info->sha256};
+  const Result<files::Blobs::Info> info = blobs_.look(path.substr(0, slash), path.substr(slash + 1));
+  if (info && info->sha256.empty()) {
+    unsummed.insert(path);
+    return std::nullopt;
+  }
+  const std::optional<OwnFile> out = own_file(info);
+  keep(path, out, forgotten);
+  return out;
+}
+
+Task<Result<void>> FileFacts::sum(std::set<std::string>& unsummed, env::Caller caller) {
+  for (const std::string& path : unsummed) {
+    const uint64_t forgotten = times_forgotten();
+    const size_t slash = path.find('/');
+    Result<files::Blobs::Info> info = files::Blobs::Info{};
+    Result<void> admitted = co_await env::run_blocking(
+        env::Pool::kLong, caller, [&] { info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1)); });
+    if (!admitted) co_return admitted;
+    keep(path, own_file(info), forgotten);
+  }
+  unsummed.clear();
+  co_return Result<void>();
+}
+
+uint64_t FileFacts::times_forgotten() const {
+  const Lock lock(mutex_);
+  return forgotten_;
+}
+
+void FileFacts::keep(const std::string& path, const std::optional<OwnFile>& file, uint64_t forgotten) {
   const Lock lock(mutex_);
   if (known_.size() >= kMostFiles) known_.clear();
-  if (forgotten == forgotten_) known_[path] = out;
-  return out;
+  if (forgotten == forgotten_) known_[path] = file;
 }
 
 void FileFacts::forget() {
@@ -63,11 +95,12 @@ Result<SeenEndpoint> PlanMaker::read(const std::string& endpoint) const {
   return out;
 }
 
-Plan PlanMaker::plan_for(const plan::Observed& observed, const Wanted& wanted) const {
+Plan PlanMaker::plan_for(const plan::Observed& observed, const Wanted& wanted,
+                         std::set<std::string>& unsummed) const {
   const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
   const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
   plan::PlanInputs inputs{*items};
-  inputs.own_file = [this](const std::string& path) { return files_.find(path); };
+  inputs.own_file = [&](const std::string& path) { return files_.find(path, unsummed); };
   inputs.is_secure = [&snapshot](const std::string& param) {
     const std::optional<store::StoredObject> declared = snapshot->get_local("params", param);
     return declared && model::raw_member(declared->body, "Secure") == "true";
@@ -87,7 +120,8 @@ Plan PlanMaker::plan_for(const plan::Observed& observed, const Wanted& wanted) c
   return plan::make_plan(observed, wanted, inputs);
 }
 
-Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<std::string>* sets) const {
+Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<std::string>* sets,
+                                std::set<std::string>& unsummed) const {
   Planned out;
   Result<SeenEndpoint> seen = read(endpoint);
   if (!seen) return seen.error();
@@ -108,7 +142,7 @@ Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<s
   }
   if (out.wanted) {
     const bool told = seen->observed.told;
-    plan = plan_for(seen->observed, *out.wanted);
+    plan = plan_for(seen->observed, *out.wanted, unsummed);
     out.apply = model::flag_member(out.object, "Apply") && out.wanted->apply;
     out.fresh = told && is_fresh(out.object);
     out.provisional = !told && will_tell(out.object);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "apply/configurator.h"
@@ -13,18 +14,26 @@
 
 namespace mullion::apply {
 
-/// Sizes and checksums of this server's files, until somebody says that they changed. Thread-safe; blocks on
-/// the disk.
+/// Sizes and checksums of this server's files, until somebody says that they changed. Thread-safe.
 class FileFacts {
  public:
+  using OwnFile = plan::PlanInputs::OwnFile;
   explicit FileFacts(files::Blobs& blobs) : blobs_(blobs) {}
-  std::optional<plan::PlanInputs::OwnFile> find(const std::string& path);
+  /// Absent, and added to `unsummed`, while nobody has computed its checksum. Blocks on the disk for a short
+  /// time.
+  std::optional<OwnFile> find(const std::string& path, std::set<std::string>& unsummed);
+  /// Computes the checksums of these files, which may take minutes each, as long work on the account of
+  /// `caller`; none is left in `unsummed`. kUnavailable: too much waits already.
+  Task<Result<void>> sum(std::set<std::string>& unsummed, env::Caller caller);
   void forget();
 
  private:
+  uint64_t times_forgotten() const;
+  void keep(const std::string& path, const std::optional<OwnFile>& file, uint64_t forgotten);
+
   files::Blobs& blobs_;
-  Mutex mutex_;
-  std::map<std::string, std::optional<plan::PlanInputs::OwnFile>> known_ GUARDED_BY(mutex_);
+  mutable Mutex mutex_;
+  std::map<std::string, std::optional<OwnFile>> known_ GUARDED_BY(mutex_);
   uint64_t forgotten_ GUARDED_BY(mutex_) = 0;
 };
 
@@ -55,13 +64,15 @@ class PlanMaker {
             const PlanExecutor* executor)
       : given_(given), set_cache_(sets), files_(files), executor_(executor) {}
 
-  /// `sets` instead of the object's own. kNotFound: no such own object, or (with `sets`) a missing set.
-  Result<Planned> make(const std::string& endpoint, const std::vector<std::string>* sets) const;
+  /// `sets` instead of the object's own. A plan that leaves something in `unsummed` is to be made again after
+  /// FileFacts::sum(). kNotFound: no such own object, or (with `sets`) a missing set.
+  Result<Planned> make(const std::string& endpoint, const std::vector<std::string>* sets,
+                       std::set<std::string>& unsummed) const;
   /// kNotFound.
   Result<SeenEndpoint> read(const std::string& endpoint) const;
 
  private:
-  Plan plan_for(const plan::Observed& observed, const Wanted& wanted) const;
+  Plan plan_for(const plan::Observed& observed, const Wanted& wanted, std::set<std::string>& unsummed) const;
 
   const Dependencies& given_;
   versionset::SetCache& set_cache_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "apply/internal/apply_testing.h"
 #include "base/mutex.h"
 #include "catalog/catalog.h"
+#include "env/pools.h"
 #include "files/offered_files_testing.h"
 
 namespace mullion::apply {
@@ -62,6 +64,13 @@ class FakeCatalog final : public catalog::Catalog {
   std::vector<std::function<void()>> listeners_ GUARDED_BY(mutex_);
   std::map<std::string, Result<files::Blobs::Info>> fetched_ GUARDED_BY(mutex_);
 };
+
+/// Whether there is long work under way, and no other.
+inline bool runs_long_work_only() {
+  return std::ranges::all_of(env::pool_statistics(), [](const env::WorkerPool::Statistics& pool) {
+    return (pool.running > 0) == (pool.name == "long");
+  });
+}
 
 /// Files by name ("files/a"), which is the path of what is told of them, too.
 class FakeBlobs final : public files::testing::OfferedFiles {
