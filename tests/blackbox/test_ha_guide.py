@@ -96,6 +96,14 @@ class Guide(HostedCluster):
             command = re.sub(rf"\b{re.escape(name)}\b", str(value), command)
         return self.cli(at).run(*shlex.split(command)[1:])
 
+    def make_a_cluster(self, first, size):
+        """Types at the first machine what enrols so many; each answers as a member then."""
+        for count, command in enumerate(MAKE_A_CLUSTER[1:1 + size], 1):
+            self.type(first, command)
+            self.wait_active(first)
+            self.wait_voters(first, count)
+        self.wait_equal()
+
     def machine(self, number, program=None, **options):
         """One that serves, as the page has it: with the ports that the page names."""
         name = f"machine-{number}"
@@ -125,11 +133,7 @@ def guide(line, site, tmp_path):
 def test_from_three_machines_to_a_cluster_that_comes_through_everything(guide, tmp_path):
     one, two, three = (guide.machine(number) for number in (1, 2, 3))
     one.create("profiles", {"Name": "kept"})
-    for count, command in enumerate(MAKE_A_CLUSTER[1:], 1):
-        guide.type(one, command)
-        guide.wait_active(one)
-        guide.wait_voters(one, count)
-    guide.wait_equal()
+    guide.make_a_cluster(one, 3)
     assert all(server.get("info")["ha_id"] == "site-1" for server in (one, two, three))
 
     assert json.loads(guide.type(two, "mullion system ha active")) == consensus(one, "id")
@@ -191,11 +195,7 @@ def test_from_three_machines_to_a_cluster_that_comes_through_everything(guide, t
 @needs_line
 def test_a_member_that_moves_and_gets_another_key(guide):
     one, two, three = (guide.machine(number) for number in (1, 2, 3))
-    for count, command in enumerate(MAKE_A_CLUSTER[1:], 1):
-        guide.type(one, command)
-        guide.wait_active(one)
-        guide.wait_voters(one, count)
-    guide.wait_equal()
+    guide.make_a_cluster(one, 3)
     identity = consensus(three, "id")
     three.host.ip("addr", "add", "192.0.2.13/24", "dev", "eth0")
     guide.type(three, MOVE[0])
@@ -227,10 +227,7 @@ def test_an_address_that_moves_with_the_member_that_serves(guide):
 @needs_line
 def test_the_address_of_a_running_cluster(guide, tmp_path):
     one, two = guide.machine(1), guide.machine(2)
-    for count, command in enumerate(MAKE_A_CLUSTER[1:3], 1):
-        guide.type(one, command)
-        guide.wait_active(one)
-        guide.wait_voters(one, count)
+    guide.make_a_cluster(one, 2)
     for server in (one, two):
         guide.type(server, CHANGE_THE_ADDRESS[1])
     guide.type(two, CHANGE_THE_ADDRESS[0])
@@ -280,11 +277,7 @@ def test_two_servers_that_are_switched_by_hand(guide):
 @needs_line
 def test_a_new_version_of_the_program(guide, programs):  # noqa: F811
     one, two, three = (guide.machine(number, programs["old"]) for number in (1, 2, 3))
-    for count, command in enumerate(MAKE_A_CLUSTER[1:], 1):
-        guide.type(one, command)
-        guide.wait_active(one)
-        guide.wait_voters(one, count)
-    guide.wait_equal()
+    guide.make_a_cluster(one, 3)
     old = one.get("info")["version"]
 
     def versions():
