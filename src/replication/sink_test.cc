@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mutex.h"
+#include "env/waiting_testing.h"
 #include "replication/position.h"
 #include "replication/replication_testing.h"
 #include "store/forwarding_testing.h"
