@@ -318,6 +318,7 @@ class FakeManager final : public manager::Manager {
   std::optional<std::string> answer;  // to what is forwarded
   bool answers_are_cut = false;       // behind their headers
   bool answers_are_packed = false;
+  std::function<net::BodySourcePtr()> answer_body;  // instead of a text
   bool foreign = false;
 
   void start() override {}
@@ -343,6 +344,7 @@ class FakeManager final : public manager::Manager {
     response.body = answer.value_or(R"({"from":")" + owner + "\"}");
     if (answers_are_packed) response.headers.set("Content-Encoding", "gzip");
     if (answers_are_cut) response.body = std::make_unique<CutBody>();
+    if (answer_body) response.body = answer_body();
     co_return response;
   }
   Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string owner, std::string target,
@@ -385,10 +387,18 @@ struct Answer {
   std::string message() const { return std::string(json().at("Messages").at(0).as_string()); }
 };
 
+/// What only some tests bring along.
+struct Around {
+  const env::Clock& clock = env::system_clock();
+  const env::Timers& timers = env::system_timers();
+  apply::Configurator* configurator = nullptr;
+};
+
 /// The API with everything it needs, and a client without sockets.
 class Fixture {
  public:
-  explicit Fixture(Limits limits = {}, std::vector<std::string> trusted_keys = {}, std::string pack = {})
+  explicit Fixture(Limits limits = {}, std::vector<std::string> trusted_keys = {}, std::string pack = {},
+                   Around around = {})
       : ux_pack(std::move(pack)) {
     Facts facts;
     facts.trusted_keys = std::move(trusted_keys);
@@ -412,9 +422,10 @@ class Fixture {
                                 .ux_pack = ux_pack,
                                 .facts = std::move(facts),
                                 .limits = limits,
-                                .clock = env::system_clock(),
-                                .timers = env::system_timers(),
-                                .manager = manager});
+                                .clock = around.clock,
+                                .timers = around.timers,
+                                .manager = manager,
+                                .configurator = around.configurator});
   }
   ~Fixture() { run(api->stop()); }
 

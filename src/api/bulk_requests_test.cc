@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/api_testing.h"
+#include "env/time_testing.h"
 
 namespace mullion::api {
 namespace {
@@ -45,6 +46,37 @@ TEST(BulkRequests, GoToTheOwnerThatTheyName) {
   EXPECT_EQ(perform(fixture, "root", "PATCH", "/api/v3/profiles/p", kNewText).status, 404)
       << "this server's object was meant, not that of A";
   EXPECT_EQ(fixture.manager.forwarded.size(), 1U);
+}
+
+/// A byte now and then, without an end.
+class TricklingBody final : public net::BodySource {
+ public:
+  explicit TricklingBody(const env::Timers& timers) : timers_(timers) {}
+  Task<Result<std::string_view>> next() override {
+    const bool waited = co_await timers_.sleep_for(std::chrono::seconds(20));
+    if (!waited) co_return Error(ErrorCode::kCancelled, "nobody reads it");
+    co_return std::string_view("x");
+  }
+  std::optional<uint64_t> size() const override { return std::nullopt; }
+
+ private:
+  const env::Timers& timers_;
+};
+
+TEST(BulkRequests, DoNotWaitForAnswersWithoutAnEnd) {
+  env::ManualTime time;
+  Fixture fixture({}, {}, {}, {.clock = time, .timers = time});
+  fixture.manager.known["A"] = {};
+  fixture.put_raw("profiles", "A", "p", R"({"Name":"p"})");
+  fixture.manager.answer_body = [&time] { return std::make_unique<TricklingBody>(time); };
+  std::future<bulk::Answer> answer = env::launch(fixture.runtime, [&] {
+    return fixture.api->perform(user(fixture, "root"), "PATCH", "/A/api/v3/profiles/p", kNewText);
+  });
+  const auto ended = [&answer] {
+    return answer.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
+  ASSERT_TRUE(env::passes_until(time, fixture.runtime, ended, net::kLongestFetch + std::chrono::minutes(1)));
+  EXPECT_EQ(answer.get().status, 200) << "its status has told what became of it";
 }
 
 TEST(BulkRequests, SelectWhatTheirUserMayRead) {

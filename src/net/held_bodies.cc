@@ -46,7 +46,7 @@ env::Task<Result<std::string>> read_held(BodySource& source, uint64_t limit, env
     while (text.size() + piece->size() > room) {
       const size_t step = std::min<size_t>(room, kStep);
       std::optional<env::MemoryBudget::Share> share = budget.take(step, caller);
-      if (!share) co_return no_room("requests are sent");
+      if (!share) co_return no_room(budget.statistics().name);
       held.push_back(std::move(*share));
       room += step;
     }

@@ -4,6 +4,7 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/dispatcher.h"
+#include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/request_rules.h"
 #include "api/internal/rights.h"
@@ -16,18 +17,11 @@ namespace mullion::api {
 namespace {
 
 constexpr std::string_view kBulks = "bulks";
-constexpr uint64_t kLargestAnswer = uint64_t{16} << 20;  // bytes; beyond it the answer is known by its status
+/// Bytes; beyond it an answer is known by its status.
+constexpr uint64_t kLargestAnswer = uint64_t{16} << 20;
 /// What servers before 0.3 say of a request whose way broke while it was being carried out; later ones say it
 /// in a header.
 constexpr std::string_view kMayHaveRun = "it may have been carried out";
-
-env::Task<std::string> text_of(net::Response& response) {
-  if (const std::string* text = std::get_if<std::string>(&response.body)) co_return *text;
-  net::BodySourcePtr& source = *std::get_if<net::BodySourcePtr>(&response.body);
-  if (source == nullptr) co_return std::string();
-  Result<std::string> text = co_await net::read_all(*source, kLargestAnswer);
-  co_return text ? std::move(*text) : std::string();
-}
 
 }  // namespace
 
@@ -73,10 +67,17 @@ env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std
   }
   const net::BodySourcePtr source = net::body_from_string(std::move(body));
   request.body = source.get();
+  std::string caller = principal.audit_name();
   net::Response response = co_await dispatch_as(services, request, std::move(principal));
   answer.status = response.status;
   answer.unreachable = response.headers.get(manager::kUnreachableHeader).value_or("");
-  answer.text = co_await text_of(response);
+  Result<std::string> text =
+      co_await read_held_answer(services, response, kLargestAnswer, std::move(caller), answer.held);
+  if (text) {
+    answer.text = std::move(*text);
+  } else {
+    answer.lost = text.error().text();
+  }
   co_return answer;
 }
 
@@ -89,7 +90,8 @@ env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal
   bulk::Answer answer;
   answer.status = full.status;
   if (full.status < 300) co_return answer;
-  answer.message = messages_of_answer(full);
+  answer.message =
+      full.lost.empty() ? messages_of_answer(full) : fmt::format("its answer is lost: {}", full.lost);
   answer.may_have_run =
       full.status == 503 && (full.unreachable.empty() ? answer.message.find(kMayHaveRun) != std::string::npos
                                                       : manager::says_may_have_run(full.unreachable));

@@ -17,11 +17,14 @@ namespace mullion::api {
 Result<std::vector<store::ObjectRef>> select_for(const Services& services, const auth::Principal& principal,
                                                  std::string_view type, const std::string& filter,
                                                  uint64_t most);
-/// The same with the whole text of the answer, which is cut off beyond 16 MiB: then it is empty.
+/// The same with the whole text of the answer, as far as that has at most 16 MiB, comes within
+/// `net::kLongestFetch`, and finds room in memory.
 struct FullAnswer {
   int status = 0;
   std::string unreachable;  // X-Mullion-Unreachable of a 503
   std::string text;
+  std::string lost;      // why there is no text
+  net::HeldShares held;  // what `text` takes of memory
 };
 env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std::string method,
                               std::string target, std::string body);

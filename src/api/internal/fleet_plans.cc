@@ -22,6 +22,8 @@ namespace {
 
 constexpr env::Duration kPlanningTime = std::chrono::seconds(20);  // of one request
 constexpr double kOldestAge = 1e9;                                 // seconds; beyond it nobody knows
+/// What is made of an answer takes so many times its text: values of JSON, and copies to group them by.
+constexpr size_t kGrowthOfPlans = 8;
 
 /// A list of names, each of which is one.
 Result<std::vector<std::string>> listed_names(const json::value& value, std::string_view member) {
@@ -119,10 +121,13 @@ class FleetPlanner {
     const FullAnswer answer = co_await send_as(call_.services, call_.principal, request.method(),
                                                request.target(), json::serialize(body));
     if (answer.status == 200) {
-      const Result<void> taken = co_await run_heavy(
-          call_, env::Pool::kProcessor, [&] { take(model::parse_object(answer.text), ids, owner); });
+      Result<void> taken = hold(answer);
+      if (taken)
+        taken = co_await run_heavy(call_, env::Pool::kProcessor,
+                                   [&] { take(model::parse_object(answer.text), ids, owner); });
       if (taken) co_return;
-      for (const std::string& id : ids) plan_.add_unplanned(id, taken.error().text());
+      for (const std::string& id : ids)
+        plan_.add_unplanned(id, fmt::format("{}: {}", owner, taken.error().text()));
       co_return;
     }
     const bool one_by_one = answer.status == 403 || answer.status == 404 || answer.status == 405;
@@ -141,11 +146,29 @@ class FleetPlanner {
     const client::Request request = client::get_endpoints_plan(id).with("sets", sets).through(owner);
     const FullAnswer answer =
         co_await send_as(call_.services, call_.principal, request.method(), request.target(), "");
-    if (answer.status == 200) {
-      plan_.add({{id, std::nullopt}}, content_of(model::parse_object(answer.text)));
-    } else {
+    if (answer.status != 200) {
       plan_.add_unplanned(id, fmt::format("{}: {}", owner, messages_of_answer(answer)));
+    } else if (const Result<void> held = hold(answer); !held) {
+      plan_.add_unplanned(id, fmt::format("{}: {}", owner, held.error().text()));
+    } else {
+      plan_.add({{id, std::nullopt}}, content_of(model::parse_object(answer.text)));
     }
+  }
+
+  /// What an answer becomes is kept until all managers have told of theirs: together no more than one caller
+  /// has room for. An error says why it is not taken.
+  Result<void> hold(const FullAnswer& answer) {
+    if (!answer.lost.empty())
+      return Error(ErrorCode::kUnavailable, fmt::format("its answer is lost: {}", answer.lost));
+    if (answer.held.empty()) return {};  // a small one
+    env::MemoryBudget& budget = env::memory_for(env::Memory::kAnswers);
+    std::optional<env::MemoryBudget::Share> share =
+        budget.take(answer.text.size() * kGrowthOfPlans, caller_of(call_).name);
+    if (!share)
+      return Error(ErrorCode::kUnavailable,
+                   "its answer finds no room beside those of others: ask for fewer endpoints");
+    shares_.push_back(std::move(*share));
+    return {};
   }
 
   /// Groups as another manager made them, of the endpoints that it was asked for.
@@ -184,6 +207,7 @@ class FleetPlanner {
   const std::vector<std::string> sets_;
   plan::FleetPlan& plan_;
   const env::SteadyTime begin_;
+  net::HeldShares shares_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "api/internal/secret_blanker.h"
@@ -85,19 +86,16 @@ bool is_packed(const net::Response& answer) {
   return answer.headers.get("Content-Encoding").value_or("identity") != "identity";
 }
 
-env::Task<Result<std::string>> whole_text(net::Response& answer) {
+env::Task<Result<std::string>> whole_text(Call& call, net::Response& answer) {
   constexpr size_t kLongest = size_t{64} << 20;
-  if (auto* text = std::get_if<std::string>(&answer.body)) co_return std::move(*text);
-  net::BodySourcePtr& body = std::get<net::BodySourcePtr>(answer.body);
-  if (body == nullptr) co_return std::string();
-  co_return co_await net::read_all(*body, kLongest);
+  co_return co_await read_held_answer(call.services, answer, kLongest, caller_of(call).name, call.held);
 }
 
 /// What a server of another make answers, without secrets and with its owner. Text that cannot be read does
 /// not reach the client: nobody knows what stands in it.
-env::Task<Result<net::Response>> made_presentable(const Call& call, std::string owner,
+env::Task<Result<net::Response>> made_presentable(Call& call, std::string owner,
                                                   Result<net::Response> answer) {
-  const Result<std::string> text = co_await whole_text(*answer);
+  const Result<std::string> text = co_await whole_text(call, *answer);
   if (!text) co_return answer_lost(call, owner, text.error().text());
   if (text->empty()) co_return answer;
   Result<std::string> shown = mirror::shown_answer(call.type->prefix, call.type, owner, *text);
@@ -122,9 +120,9 @@ void blank_secret(const Call& call, net::Response& answer) {
 }
 
 /// The owner counts for the account of this server. Who is told less counts what is known here of the owner.
-env::Task<Result<net::Response>> with_visible_counts(const Call& call, std::string owner,
+env::Task<Result<net::Response>> with_visible_counts(Call& call, std::string owner,
                                                      Result<net::Response> answer) {
-  const Result<std::string> text = co_await whole_text(*answer);
+  const Result<std::string> text = co_await whole_text(call, *answer);
   if (!text) co_return answer_lost(call, owner, text.error().text());
   Result<json::object> info = parse_stored(*text);
   if (!info) co_return answer_lost(call, owner, "it shows no info");
@@ -143,8 +141,7 @@ bool name_owner(std::string& body, const std::string& owner) {
 
 }  // namespace
 
-env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
-                                            Result<net::Response> answer) {
+env::Task<Result<net::Response>> with_owner(Call& call, std::string owner, Result<net::Response> answer) {
   if (!is_success(call, answer) || !shows_object(*call.route)) co_return answer;
   if (is_packed(*answer)) co_return answer_lost(call, owner, "it is packed");
   if (call.services.manager->is_foreign(owner))
@@ -170,7 +167,7 @@ env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
   co_return answer;
 }
 
-env::Task<Result<net::Response>> shown_to_caller(const Call& call, std::string owner,
+env::Task<Result<net::Response>> shown_to_caller(Call& call, std::string owner,
                                                  Result<net::Response> answer) {
   const bool counts = call.route != nullptr && call.route->handler == handlers::show_info;
   if (counts && call.principal.tenant != nullptr && answer && answer->status == 200 &&
