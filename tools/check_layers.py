@@ -180,7 +180,7 @@ def writes_past_their_checks():
 CONDITIONAL_AWAIT = re.compile(r"(?:&&|\|\||\?|\s:)\s*!?\(?co_await|(?:if|while) \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
 
 RAW_TEXT = re.compile(r'R"(\w*)\([^\n]*?\)\1"')
-GIVEN_AGGREGATE = re.compile(r"co_await\b[^;{}\[]*[(,]\s*\{\s*[^\s}]")  # over line ends
+GIVEN_AGGREGATE = re.compile(r"co_await\b[^;{}\[]*[(,]\s*\{\s*[^\s}]|co_await\b(?:(?!exchange)[^;{}\[])*[(,]\s*\{\s*\}")  # over line ends
 GIVEN_LAMBDA = re.compile(r"co_await\b[^;{}]*?[(,]\s*\[([^\]\[]*)\]\s*[({]")  # over line ends
 
 

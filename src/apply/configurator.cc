@@ -269,13 +269,15 @@ void ConfiguratorImpl::offer(const std::string& id, const Planned& planned) {
 Task<void> ConfiguratorImpl::renew(std::vector<std::string> ids) {
   std::vector<std::pair<std::string, Planned>> planned;
   std::vector<store::Change> changes;
-  (void)co_await with_files({}, [&](std::set<std::string>& unsummed) {
+  const env::Caller own;
+  const std::function<void(std::set<std::string>&)> plan_all = [&](std::set<std::string>& unsummed) {
     planned = this->planned(ids, unsummed);
     changes.clear();
     for (const auto& [id, plan] : planned) {
       if (std::optional<store::Change> change = change_of(id, plan)) changes.push_back(std::move(*change));
     }
-  });
+  };
+  (void)co_await with_files(own, plan_all);
   co_await write(std::move(changes));
   for (const auto& [id, plan] : planned) {
     if (!plan.sets.empty()) ++plans_;
@@ -300,9 +302,10 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
                                                     std::optional<std::vector<std::string>> sets,
                                                     env::Caller caller) {
   std::optional<Result<Planned>> planned;
-  Result<void> run = co_await with_files(std::move(caller), [&](std::set<std::string>& unsummed) {
+  const std::function<void(std::set<std::string>&)> plan = [&](std::set<std::string>& unsummed) {
     planned = maker_.make(endpoint, sets ? &*sets : nullptr, unsummed);
-  });
+  };
+  const Result<void> run = co_await with_files(std::move(caller), plan);
   if (!run) co_return run.error();
   if (!*planned) co_return planned->error();
   const ApplyState state = state_of(endpoint);
@@ -323,9 +326,10 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
 Task<Result<Baseline>> ConfiguratorImpl::baseline(std::string endpoint, std::string name,
                                                   env::Caller caller) {
   std::optional<Result<Baseline>> out;
-  Result<void> run = co_await with_files(std::move(caller), [&](std::set<std::string>& unsummed) {
+  const std::function<void(std::set<std::string>&)> make = [&](std::set<std::string>& unsummed) {
     out = baseline_now(endpoint, name, unsummed);
-  });
+  };
+  const Result<void> run = co_await with_files(std::move(caller), make);
   if (!run) co_return run.error();
   co_return std::move(*out);
 }

@@ -209,7 +209,7 @@ TEST(Client, HasNoTaskLeftOnceItIsGone) {
     options.base_url = "http://127.0.0.1:" + std::to_string(fixture.server->port());
     std::unique_ptr<Client> client = client_of(runtime, options);
     run(runtime, [&]() -> Task<bool> {
-      auto socket = co_await client->connect_websocket("/", {});
+      auto socket = co_await client->connect_websocket("/", Headers());
       for (bool open = socket.ok(); open;) open = (co_await (*socket)->read()).ok();
       co_return true;
     });

@@ -144,7 +144,7 @@ class Follower {
                                    load_position(*into_.store().snapshot(), from_.id(), env::system_clock()));
     over_ = false;
     tasks_->spawn("sink", [this]() -> env::Task<void> {
-      auto socket = co_await client_->connect_websocket(sink_->target(), {});
+      auto socket = co_await client_->connect_websocket(sink_->target(), net::Headers());
       if (socket) {
         set_socket(*socket);
         co_await sink_->run(*socket);
@@ -401,7 +401,7 @@ TEST_F(Stream, AWrongNameIsRefused) {
              env::system_clock(), env::system_timers()},
             {});
   const Error error = env::run(runtime_, [&]() -> env::Task<Error> {
-    auto socket = co_await client->connect_websocket(sink.target(), {});
+    auto socket = co_await client->connect_websocket(sink.target(), net::Headers());
     co_return co_await sink.run(*socket);
   });
   tasks.stop();
@@ -435,7 +435,7 @@ class HandSink {
     options.base_url = from.url();
     client_ = std::move(*net::make_client(runtime, std::move(options)));
     env::run(runtime, [&]() -> env::Task<bool> {
-      auto socket = co_await client_->connect_websocket("/", {});
+      auto socket = co_await client_->connect_websocket("/", net::Headers());
       socket_ = std::move(*socket);
       Record hello = Hello{kProtocol, "H", "v0", 7, 0, features};
       co_await send(std::move(hello));

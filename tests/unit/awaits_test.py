@@ -12,6 +12,7 @@ import check_layers  # noqa: E402
     ("co_await put(body, {.limit = 1});", 1),
     ("co_return co_await put(\n    body,\n    {.limit = 1});", 1),
     ("co_await put({\n    first, second});", 1),
+    ("co_await put({}, [&] { use(); });", 1),
     ("co_await put(body, limits);", 0),
     ("co_await ask(std::exchange(batch, {}));", 0),
     ("co_await run([&] { use({1, 2}); });", 0),

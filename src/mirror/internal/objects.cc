@@ -84,7 +84,8 @@ env::Task<Result<void>> Conversation::fetch_one(Hint hint) {
   Result<Answer> answer = co_await api_->ask(client::get_object(hint.prefix, hint.key));
   if (!answer) co_return answer.error();
   unanswered_ = 0;
-  if (says_not_found(*answer)) co_return co_await take_shown(std::move(hint), {}, std::nullopt);
+  if (says_not_found(*answer))
+    co_return co_await take_shown(std::move(hint), std::vector<Shown>(), std::nullopt);
   // What this account may not see, and what is no collection, does not change here.
   if (answer->status == 403 || answer->status == 404) co_return Result<void>{};
   if (answer->status != 200) co_return failed(hint.prefix, answer->status);
