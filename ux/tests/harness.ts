@@ -11,6 +11,8 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 export const UX = join(dirname(fileURLToPath(import.meta.url)), '..');
 export const BINARY = process.env['MULLION_BINARY'] ?? join(UX, '..', 'build', 'mullion');
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium-headless-shell';
+/** Milliseconds for what must come: far above what anything takes on a busy machine, so that only a real fault meets it. */
+const PATIENCE = 180_000;
 const USER = 'rocketskates';
 const PASSWORD = 'r0cketsk8ts';
 export const ARTEFACTS = join(UX, 'tests', 'artefacts');
@@ -261,6 +263,7 @@ export async function openTab(browser: Browser, server: Pick<Server, 'url'>, opt
     // The browser takes answers that a test fulfils for answers from the internet, whose pages may not ask local servers.
     permissions: ['clipboard-read', 'clipboard-write', 'local-network-access'],
   });
+  context.setDefaultTimeout(PATIENCE);
   if (options.ownWorker) await context.addInitScript(() => Reflect.deleteProperty(window, 'SharedWorker'));
   const tab = { context, faults: [] as string[] };
   if (!CARRIED) await enforcePolicy(context, server);
