@@ -89,8 +89,6 @@ class ConfiguratorImpl final : public Configurator {
   Task<void> plan_affected(const ReplanQueue::Work& work);
   std::vector<std::string> affected(const ReplanQueue::Work& work);
   Task<void> renew(std::vector<std::string> ids);
-  Task<Result<void>> with_files(env::Caller caller,
-                                std::function<void(std::set<std::string>& unsummed)> work);
   std::vector<std::pair<std::string, Planned>> planned(const std::vector<std::string>& ids,
                                                        std::set<std::string>& unsummed);
   Result<Baseline> baseline_now(const std::string& endpoint, const std::string& name,
@@ -187,20 +185,6 @@ std::vector<std::string> ConfiguratorImpl::affected(const ReplanQueue::Work& wor
   return {ids.begin(), ids.end()};
 }
 
-/// What reads files: again as long as there are some whose checksums nobody has computed, which is done aside
-/// as it may take minutes.
-Task<Result<void>> ConfiguratorImpl::with_files(env::Caller caller,
-                                                std::function<void(std::set<std::string>& unsummed)> work) {
-  std::set<std::string> unsummed;
-  do {
-    Result<void> summed = co_await files_->sum(unsummed, caller);
-    if (!summed) co_return summed;
-    Result<void> done = co_await env::run_blocking(env::Pool::kProcessor, caller, [&] { work(unsummed); });
-    if (!done) co_return done;
-  } while (!unsummed.empty());
-  co_return Result<void>();
-}
-
 std::vector<std::pair<std::string, Planned>> ConfiguratorImpl::planned(const std::vector<std::string>& ids,
                                                                        std::set<std::string>& unsummed) {
   std::vector<std::pair<std::string, Planned>> out;
@@ -270,14 +254,14 @@ Task<void> ConfiguratorImpl::renew(std::vector<std::string> ids) {
   std::vector<std::pair<std::string, Planned>> planned;
   std::vector<store::Change> changes;
   const env::Caller own;
-  const std::function<void(std::set<std::string>&)> plan_all = [&](std::set<std::string>& unsummed) {
+  const FileFacts::Work plan_all = [&](std::set<std::string>& unsummed) {
     planned = this->planned(ids, unsummed);
     changes.clear();
     for (const auto& [id, plan] : planned) {
       if (std::optional<store::Change> change = change_of(id, plan)) changes.push_back(std::move(*change));
     }
   };
-  (void)co_await with_files(own, plan_all);
+  (void)co_await files_->provide(own, plan_all);  // the server itself is never refused
   co_await write(std::move(changes));
   for (const auto& [id, plan] : planned) {
     if (!plan.sets.empty()) ++plans_;
@@ -302,10 +286,10 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
                                                     std::optional<std::vector<std::string>> sets,
                                                     env::Caller caller) {
   std::optional<Result<Planned>> planned;
-  const std::function<void(std::set<std::string>&)> plan = [&](std::set<std::string>& unsummed) {
+  const FileFacts::Work plan = [&](std::set<std::string>& unsummed) {
     planned = maker_.make(endpoint, sets ? &*sets : nullptr, unsummed);
   };
-  const Result<void> run = co_await with_files(std::move(caller), plan);
+  const Result<void> run = co_await files_->provide(std::move(caller), plan);
   if (!run) co_return run.error();
   if (!*planned) co_return planned->error();
   const ApplyState state = state_of(endpoint);
@@ -326,10 +310,10 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
 Task<Result<Baseline>> ConfiguratorImpl::baseline(std::string endpoint, std::string name,
                                                   env::Caller caller) {
   std::optional<Result<Baseline>> out;
-  const std::function<void(std::set<std::string>&)> make = [&](std::set<std::string>& unsummed) {
+  const FileFacts::Work make = [&](std::set<std::string>& unsummed) {
     out = baseline_now(endpoint, name, unsummed);
   };
-  const Result<void> run = co_await with_files(std::move(caller), make);
+  const Result<void> run = co_await files_->provide(std::move(caller), make);
   if (!run) co_return run.error();
   co_return std::move(*out);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "apply/internal/endpoint_memory.h"
+#include "apply/internal/file_facts.h"
 #include "apply/internal/log.h"
 #include "apply/internal/set_secrets.h"
 #include "apply/internal/upload.h"
@@ -66,8 +67,6 @@ bool matters(const store::AppliedChange& change) {
 }
 
 using Objects = std::map<std::string, json::object>;
-/// By path ("files/a"); absent: there is no such file.
-using TravelFiles = std::map<std::string, std::optional<plan::SyncFile>>;
 
 Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
@@ -241,23 +240,19 @@ class DownstreamSyncImpl final : public DownstreamSync {
     wake_->notify_all();
   }
 
-  /// A file whose checksum nobody has computed is read aside, as that may take minutes, and all is planned
-  /// anew: each round knows more of them.
   Task<Result<plan::SyncPlans>> plans_now() {
-    TravelFiles facts;
-    while (true) {
-      std::set<std::string> unsummed;
-      std::optional<Result<plan::SyncPlans>> plans;
-      co_await env::run_blocking(env::Pool::kProcessor, [&] {
-        plans = store::as_result([&] { return make_plans(facts, unsummed); });
-      });
-      if (!plans->ok() || unsummed.empty()) co_return std::move(*plans);
-      for (const std::string& path : unsummed) facts[path] = co_await read_file(path);
-    }
+    FileFacts facts(given_.blobs);
+    std::optional<Result<plan::SyncPlans>> plans;
+    const FileFacts::Work make = [&](std::set<std::string>& unsummed) {
+      plans = store::as_result([&] { return make_plans(facts, unsummed); });
+    };
+    const env::Caller own;
+    (void)co_await facts.provide(own, make);  // the server itself is never refused
+    co_return std::move(*plans);
   }
 
   /// Blocks.
-  plan::SyncPlans make_plans(const TravelFiles& facts, std::set<std::string>& unsummed) {
+  plan::SyncPlans make_plans(FileFacts& facts, std::set<std::string>& unsummed) {
     // Before the view, which so shows at least what is promised of it.
     const env::SteadyTime asked = given_.clock.steady();
     const std::vector<manager::OwnerFreshness> owners =
@@ -281,7 +276,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
     return plan::plan_sync(
         {given_.own_id, own_sets, endpoints, managers, *items,
-         [&](const std::string& path) { return travel_file(path, facts, unsummed); },
+         [&](const std::string& path) { return facts.find(path, unsummed); },
          [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
                 const json::value& shown) { return memory_.same_secret(next_hop, place, wanted, shown); },
          [this](const plan::SyncPlan& plan) { return downstreams_->is_untidy(plan); }});
@@ -310,28 +305,6 @@ class DownstreamSyncImpl final : public DownstreamSync {
                            model::text_member(object, "Os"), versionset::set_names(object)});
       return true;
     });
-  }
-
-  /// Absent and `unsummed` when its checksum has to be computed.
-  std::optional<plan::SyncFile> travel_file(const std::string& path, const TravelFiles& facts,
-                                            std::set<std::string>& unsummed) const {
-    if (const auto known = facts.find(path); known != facts.end()) return known->second;
-    const size_t slash = path.find('/');
-    const Result<files::Blobs::Info> info = given_.blobs.look(path.substr(0, slash), path.substr(slash + 1));
-    if (!info) return std::nullopt;
-    if (info->sha256.empty()) {
-      unsummed.insert(path);
-      return std::nullopt;
-    }
-    return plan::SyncFile{info->sha256, info->size};
-  }
-
-  Task<std::optional<plan::SyncFile>> read_file(std::string path) const {
-    const size_t slash = path.find('/');
-    const Result<files::Blobs::Info> info =
-        co_await files::stat_aside(given_.blobs, path.substr(0, slash), path.substr(slash + 1));
-    if (!info) co_return std::nullopt;
-    co_return plan::SyncFile{info->sha256, info->size};
   }
 
   void tell(const std::vector<std::string>& problems) {

@@ -259,7 +259,7 @@ class Packer {
       const std::string source = model::text_member(file, "Source");
       const std::optional<std::string> path = versionset::own_file_of(source);
       if (!path) continue;
-      const std::optional<SyncFile> facts = inputs_.file(*path);
+      const std::optional<PlanInputs::OwnFile> facts = inputs_.file(*path);
       if (!facts) {
         problems_.push_back(fmt::format("{} is not a file here", source));
         continue;

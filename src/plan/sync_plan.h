@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "catalog/items.h"
+#include "plan/plan.h"
 
 namespace mullion::plan {
 
@@ -34,11 +35,6 @@ struct DownstreamManager {
   std::map<std::string, json::object> items;  // CatalogItem objects by Id, its own ones
 };
 
-struct SyncFile {
-  std::string sha256;
-  uint64_t size = 0;
-};
-
 struct SyncPlan;
 struct SyncInputs {
   std::string own_id;
@@ -47,7 +43,7 @@ struct SyncInputs {
   const std::map<std::string, DownstreamManager>& managers;  // by next hop
   const catalog::Items& items;
   /// A file of this server ("files/a", "isos/b"); absent when there is none.
-  std::function<std::optional<SyncFile>(const std::string& path)> file;
+  std::function<std::optional<PlanInputs::OwnFile>(const std::string& path)> file;
   /// Whether the sealed value `shown` at a manager stands for `wanted`, which is sealed here: what was put
   /// there as SealedAnew. Absent: never.
   std::function<bool(const std::string& next_hop, const std::string& place, const json::value& wanted,

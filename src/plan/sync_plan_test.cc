@@ -53,12 +53,13 @@ class SyncPlanTest : public ::testing::Test {
     endpoints_.push_back({std::move(id), std::move(next_hop), std::move(arch), "linux", std::move(sets)});
   }
   SyncPlans plan() {
-    return plan_sync(
-        {"M1", own_sets_, endpoints_, managers_, catalog_,
-         [](const std::string& path) {
-           return path == "files/images/a.img" ? std::optional<SyncFile>({kFileSum, 10}) : std::nullopt;
-         },
-         same_secret_, is_untidy_});
+    return plan_sync({"M1", own_sets_, endpoints_, managers_, catalog_,
+                      [](const std::string& path) {
+                        return path == "files/images/a.img"
+                                   ? std::optional<PlanInputs::OwnFile>({10, kFileSum})
+                                   : std::nullopt;
+                      },
+                      same_secret_, is_untidy_});
   }
   /// What the manager has once a plan has been carried out.
   void arrive(const SyncPlan& plan) {

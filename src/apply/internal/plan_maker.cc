@@ -1,15 +1,11 @@
 #include "apply/internal/plan_maker.h"
 
-#include "base/mutex.h"
-#include "env/pools.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/members.h"
 
 namespace mullion::apply {
 namespace {
-
-constexpr size_t kMostFiles = 20'000;
 
 Error no_endpoint(const std::string& id) {
   return Error(ErrorCode::kNotFound, "GET", "endpoints", id, {"Not Found"});
@@ -26,61 +22,7 @@ bool is_fresh(const json::object& object) {
   return model::text_member(object, "ConnectionStatus") == "Connected";
 }
 
-std::optional<FileFacts::OwnFile> own_file(const Result<files::Blobs::Info>& info) {
-  if (!info) return std::nullopt;
-  return FileFacts::OwnFile{info->size, info->sha256};
-}
-
 }  // namespace
-
-std::optional<FileFacts::OwnFile> FileFacts::find(const std::string& path, std::set<std::string>& unsummed) {
-  uint64_t forgotten = 0;
-  {
-    const Lock lock(mutex_);
-    if (const auto known = known_.find(path); known != known_.end()) return known->second;
-    forgotten = forgotten_;
-  }
-  const size_t slash = path.find('/');
-  const Result<files::Blobs::Info> info = blobs_.look(path.substr(0, slash), path.substr(slash + 1));
-  if (info && info->sha256.empty()) {
-    unsummed.insert(path);
-    return std::nullopt;
-  }
-  const std::optional<OwnFile> out = own_file(info);
-  keep(path, out, forgotten);
-  return out;
-}
-
-Task<Result<void>> FileFacts::sum(std::set<std::string>& unsummed, env::Caller caller) {
-  for (const std::string& path : unsummed) {
-    const uint64_t forgotten = times_forgotten();
-    const size_t slash = path.find('/');
-    Result<files::Blobs::Info> info = files::Blobs::Info{};
-    Result<void> admitted = co_await env::run_blocking(
-        env::Pool::kLong, caller, [&] { info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1)); });
-    if (!admitted) co_return admitted;
-    keep(path, own_file(info), forgotten);
-  }
-  unsummed.clear();
-  co_return Result<void>();
-}
-
-uint64_t FileFacts::times_forgotten() const {
-  const Lock lock(mutex_);
-  return forgotten_;
-}
-
-void FileFacts::keep(const std::string& path, const std::optional<OwnFile>& file, uint64_t forgotten) {
-  const Lock lock(mutex_);
-  if (known_.size() >= kMostFiles) known_.clear();
-  if (forgotten == forgotten_) known_[path] = file;
-}
-
-void FileFacts::forget() {
-  const Lock lock(mutex_);
-  known_.clear();
-  ++forgotten_;
-}
 
 Result<SeenEndpoint> PlanMaker::read(const std::string& endpoint) const {
   std::optional<std::string> stored =
