@@ -319,6 +319,7 @@ class FakeManager final : public manager::Manager {
   bool answers_are_cut = false;       // behind their headers
   bool answers_are_packed = false;
   std::function<net::BodySourcePtr()> answer_body;  // instead of a text
+  int answer_status = 200;
   bool foreign = false;
 
   void start() override {}
@@ -340,6 +341,7 @@ class FakeManager final : public manager::Manager {
                       {"Unknown endpoint " + owner});
     }
     net::Response response;
+    response.status = answer_status;
     response.headers.set("Content-Type", "application/json");
     response.body = answer.value_or(R"({"from":")" + owner + "\"}");
     if (answers_are_packed) response.headers.set("Content-Encoding", "gzip");
@@ -389,6 +391,8 @@ struct Answer {
 
 /// What only some tests bring along.
 struct Around {
+  std::vector<std::string> trusted_keys = {};
+  std::string ux_pack = {};
   const env::Clock& clock = env::system_clock();
   const env::Timers& timers = env::system_timers();
   apply::Configurator* configurator = nullptr;
@@ -397,11 +401,9 @@ struct Around {
 /// The API with everything it needs, and a client without sockets.
 class Fixture {
  public:
-  explicit Fixture(Limits limits = {}, std::vector<std::string> trusted_keys = {}, std::string pack = {},
-                   Around around = {})
-      : ux_pack(std::move(pack)) {
+  explicit Fixture(Limits limits = {}, Around around = {}) : ux_pack(std::move(around.ux_pack)) {
     Facts facts;
-    facts.trusted_keys = std::move(trusted_keys);
+    facts.trusted_keys = std::move(around.trusted_keys);
     facts.id = "M1";
     facts.local_id = "M1";
     facts.version = "v0.1.0";

@@ -65,7 +65,7 @@ class TricklingBody final : public net::BodySource {
 
 TEST(BulkRequests, DoNotWaitForAnswersWithoutAnEnd) {
   env::ManualTime time;
-  Fixture fixture({}, {}, {}, {.clock = time, .timers = time});
+  Fixture fixture({}, {.clock = time, .timers = time});
   fixture.manager.known["A"] = {};
   fixture.put_raw("profiles", "A", "p", R"({"Name":"p"})");
   fixture.manager.answer_body = [&time] { return std::make_unique<TricklingBody>(time); };

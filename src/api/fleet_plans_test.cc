@@ -40,12 +40,13 @@ class FleetPlans : public ::testing::Test {
       fixture.put_raw("endpoints", manager, "E" + manager, R"({"Id":"E)" + manager + "\"}");
     }
   }
-  Answer plan() {
-    return fixture.call("POST", "/api/v3/plans", R"({"Sets":["set"],"Targets":["ER1","ER2","ER3","ER4"]})");
+  Answer plan(const std::string& set = "set") {
+    return fixture.call("POST", "/api/v3/plans",
+                        R"({"Sets":[")" + set + R"("],"Targets":["ER1","ER2","ER3","ER4"]})");
   }
 
   NoEndpoints configurator;
-  Fixture fixture{{}, {}, {}, {.configurator = &configurator}};
+  Fixture fixture{{}, {.configurator = &configurator}};
 };
 
 TEST_F(FleetPlans, OfManyManagersTakeNoMoreMemoryThanOneCallerHas) {
@@ -72,6 +73,19 @@ TEST_F(FleetPlans, SayWhyAnAnswerOfAnotherManagerIsNotTaken) {
   ASSERT_EQ(shown.at("Problems").as_array().size(), 4U);
   EXPECT_THAT(std::string(shown.at("Problems").at(0).at("Reason").as_string()),
               HasSubstr("its answer is lost"));
+}
+
+TEST_F(FleetPlans, AskForNoOtherSetsOfAManagerThatIsAskedOneByOne) {
+  fixture.put_raw("version_sets", "", "a,b", R"({"Id":"a,b"})");
+  fixture.manager.answer_status = 404;  // to what it does not know
+  const json::value shown = plan("a,b").json();
+  EXPECT_TRUE(shown.at("Groups").as_array().empty());
+  EXPECT_THAT(std::string(shown.at("Problems").at(0).at("Reason").as_string()), HasSubstr("a comma"));
+  for (const testing::FakeManager::Forwarded& asked : fixture.manager.forwarded)
+    EXPECT_EQ(asked.method, "POST") << asked.target << " would ask for sets a and b";
+  fixture.manager.forwarded.clear();
+  (void)plan();
+  EXPECT_EQ(fixture.manager.forwarded.size(), 8U) << "other names are no trouble";
 }
 
 }  // namespace

@@ -408,7 +408,7 @@ constexpr const char* kManagerAlone =
     "gRcqT+vNeMFK9zmcF/jXpwEZBYSBUXwyEv7+jW7GdJQybeZkxPSb/zwr2PCA==";
 
 TEST(Licences, ChangesOfRolesAndTenantsNeedTheirs) {
-  Fixture fixture(Limits{}, {kTrustedKey});
+  Fixture fixture({}, {.trusted_keys = {kTrustedKey}});
   EXPECT_EQ(fixture.call("POST", "/api/v3/roles", R"({"Name":"r1"})").status, 201) << "the community licence";
   fixture.put_layered(
       "profiles", "rackn-license",

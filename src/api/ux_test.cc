@@ -144,7 +144,7 @@ class BuiltInUx : public ::testing::Test {
   }
   static Headers browser() { return {{"Sec-Fetch-Mode", "navigate"}, {"Accept-Encoding", "gzip"}}; }
 
-  testing::Fixture api_{{}, {}, pack()};
+  testing::Fixture api_{{}, {.ux_pack = pack()}};
 };
 
 TEST_F(BuiltInUx, PagesAndFilesAreServed) {
@@ -298,7 +298,7 @@ TEST(UxWithout, ThereIsTheFrontPage) {
 }
 
 TEST(UxWithout, ADamagedOneIsToldAndTheServerServes) {
-  testing::Fixture api({}, {}, "MUXPACK1 and then nothing sensible");
+  testing::Fixture api({}, {.ux_pack = "MUXPACK1 and then nothing sensible"});
   const testing::Answer info = api.call("GET", "/api/v3/info");
   EXPECT_EQ(info.status, 200);
   const std::string said(info.json().at("errors").at(0).as_string());

@@ -23,8 +23,16 @@ constexpr std::string_view kOwnRequestHeaders[] = {
     "Sec-WebSocket-Protocol",  // may log in here
 };
 /// Beside what is for one hop only: what an owner may not say in the name of this server, whose address the
-/// browser sees and whose clock the client compares with its own.
+/// browser sees and whose clock the client compares with its own. Nor does it tell browsers whom to report
+/// this server's addresses to, where else to find it, or which pages elsewhere may read it.
 constexpr std::string_view kOwnAnswerHeaders[] = {"X-Request-Id",
+                                                  "Access-Control-Allow-Credentials",
+                                                  "Access-Control-Allow-Origin",
+                                                  "Alt-Svc",
+                                                  "NEL",
+                                                  "Refresh",
+                                                  "Report-To",
+                                                  "Reporting-Endpoints",
                                                   "Date",
                                                   "Set-Cookie",
                                                   "Clear-Site-Data",

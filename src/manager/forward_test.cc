@@ -190,6 +190,15 @@ TEST(AnsweredHeaders, LeaveOutThoseOfThatConnection) {
   EXPECT_EQ(answered_headers(headers).items(), wanted);
 }
 
+TEST(AnsweredHeaders, GiveNoBrowserOrdersAboutThisServer) {
+  net::Headers headers;
+  for (const char* order : {"Access-Control-Allow-Origin", "access-control-allow-credentials", "Alt-Svc",
+                            "Clear-Site-Data", "NEL", "Refresh", "Report-To", "Reporting-Endpoints",
+                            "Service-Worker-Allowed", "Strict-Transport-Security"})
+    headers.add(order, "x");
+  EXPECT_TRUE(answered_headers(headers).items().empty());
+}
+
 TEST(CommitMarks, AreReadWhole) {
   const std::optional<CommitMark> mark = parse_commit_mark("A 000000000000004d 12");
   ASSERT_TRUE(mark);

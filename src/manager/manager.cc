@@ -44,6 +44,9 @@ constexpr size_t kMostNamed = 50;
 constexpr size_t kLongestShownObject = size_t{1} << 20;
 /// Bodies up to this size are read before they are sent, so that they can be sent again with a new login.
 constexpr uint64_t kRepeatableBody = uint64_t{1} << 20;
+/// What a request takes that waits for its answer: two connections with TLS. That its client is gone is not
+/// noticed before there is something to tell it.
+constexpr size_t kWaitingRequest = size_t{64} << 10;
 constexpr uint64_t kLongestRefusal = uint64_t{16} << 10;
 
 std::string names_of(const std::vector<std::string>& names) {
@@ -665,6 +668,11 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   if (!body) co_return body.error();
   way = way_to(owner, api_target);  // it may have changed while the body came
   if (!way) co_return way.error();
+  const std::optional<env::MemoryBudget::Share> waiting =
+      env::memory_for(env::Memory::kRequests).take(kWaitingRequest, principal.audit_name());
+  if (!waiting)
+    co_return refusal(owner, way->session->id(), Ran::kNo,
+                      "too many requests wait for other endpoints; try again");
   const env::SteadyTime begin = given_.clock.steady();
   net::ClientRequest onwards;
   onwards.method = request.method;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "env/memory_budget.h"
 #include "manager/manager_testing.h"
 #include "manager/unreachable.h"
 #include "net/range.h"
@@ -1238,6 +1239,25 @@ TEST_F(ManagerTest, ABodyIsSentAgainWithAFreshLogin) {
   EXPECT_EQ(answer->status, 200);
   EXPECT_EQ(a.last_request().second, R"({"Name":"x"})");
   EXPECT_EQ(a.refused, 1);
+}
+
+TEST_F(ManagerTest, RequestsThatWaitForOthersCountOnTheAccountOfWhoAsked) {
+  Endpoint a(network_, "A");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(a);
+  env::MemoryBudget& budget = env::memory_for(env::Memory::kRequests);
+  {
+    const auto all_that_one_may_hold = budget.take(budget.statistics().size / 2, "user:ann");
+    ASSERT_TRUE(all_that_one_may_hold);
+    const Result<net::Response> answer = m.forward("A", "GET", "/api/v3/machines");
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
+    EXPECT_THAT(answer.error().text(), HasSubstr("too many requests"));
+    EXPECT_THAT(answer.error().unreachable, EndsWith(";ran=no"));
+    EXPECT_TRUE(a.requests().empty());
+  }
+  EXPECT_TRUE(m.forward("A", "GET", "/api/v3/machines"));
+  EXPECT_EQ(budget.statistics().taken, 0U);
 }
 
 TEST_F(ManagerTest, ABodyThatStreamsIsNotSentTwice) {

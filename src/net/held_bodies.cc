@@ -13,8 +13,9 @@ constexpr size_t kUncounted = size_t{16} << 10;
 constexpr size_t kStep = size_t{4} << 20;
 constexpr size_t kUncountedAnswer = size_t{64} << 10;
 
-Error no_room(std::string_view what) {
-  return Error(ErrorCode::kUnavailable, fmt::format("Too many large {} at the same time; try again", what));
+Error no_room(const env::MemoryBudget& budget) {
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("Too many large {} at the same time; try again", budget.statistics().name));
 }
 
 class CountedBody final : public BodySource {
@@ -46,7 +47,7 @@ env::Task<Result<std::string>> read_held(BodySource& source, uint64_t limit, env
     while (text.size() + piece->size() > room) {
       const size_t step = std::min<size_t>(room, kStep);
       std::optional<env::MemoryBudget::Share> share = budget.take(step, caller);
-      if (!share) co_return no_room(budget.statistics().name);
+      if (!share) co_return no_room(budget);
       held.push_back(std::move(*share));
       room += step;
     }
@@ -59,7 +60,7 @@ Result<void> hold_answer(Response& response, env::MemoryBudget& budget, const st
   std::string* const text = std::get_if<std::string>(&response.body);
   if (text == nullptr || text->size() <= kUncountedAnswer) return {};
   std::optional<env::MemoryBudget::Share> share = budget.take(text->size(), caller);
-  if (!share) return no_room("answers are taken");
+  if (!share) return no_room(budget);
   response.body = std::make_unique<CountedBody>(body_from_string(std::move(*text)), std::move(*share));
   return {};
 }

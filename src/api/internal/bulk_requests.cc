@@ -81,7 +81,10 @@ env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std
   co_return answer;
 }
 
-std::string messages_of_answer(const FullAnswer& answer) { return client::refusal_texts(answer.text); }
+std::string messages_of_answer(const FullAnswer& answer) {
+  if (!answer.lost.empty()) return fmt::format("its answer is lost: {}", answer.lost);
+  return client::refusal_texts(answer.text);
+}
 
 env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal, std::string method,
                                    std::string target, std::string body) {
@@ -90,8 +93,7 @@ env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal
   bulk::Answer answer;
   answer.status = full.status;
   if (full.status < 300) co_return answer;
-  answer.message =
-      full.lost.empty() ? messages_of_answer(full) : fmt::format("its answer is lost: {}", full.lost);
+  answer.message = messages_of_answer(full);
   answer.may_have_run =
       full.status == 503 && (full.unreachable.empty() ? answer.message.find(kMayHaveRun) != std::string::npos
                                                       : manager::says_may_have_run(full.unreachable));

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -121,13 +122,13 @@ class FleetPlanner {
     const FullAnswer answer = co_await send_as(call_.services, call_.principal, request.method(),
                                                request.target(), json::serialize(body));
     if (answer.status == 200) {
-      Result<void> taken = hold(answer);
-      if (taken)
-        taken = co_await run_heavy(call_, env::Pool::kProcessor,
-                                   [&] { take(model::parse_object(answer.text), ids, owner); });
-      if (taken) co_return;
+      const std::function<void(const json::object&)> take_all = [&](const json::object& shown) {
+        take(shown, ids, owner);
+      };
+      const Result<void> read = co_await read_plan(answer, take_all);
+      if (read) co_return;
       for (const std::string& id : ids)
-        plan_.add_unplanned(id, fmt::format("{}: {}", owner, taken.error().text()));
+        plan_.add_unplanned(id, fmt::format("{}: {}", owner, read.error().text()));
       co_return;
     }
     const bool one_by_one = answer.status == 403 || answer.status == 404 || answer.status == 405;
@@ -142,24 +143,41 @@ class FleetPlanner {
 
  private:
   env::Task<void> plan_one_at(const std::string& owner, const std::string& id) {
+    if (std::ranges::any_of(sets_, [](const std::string& set) { return set.find(',') != set.npos; })) {
+      plan_.add_unplanned(id,
+                          fmt::format("{} is asked for one endpoint at a time, which takes no version set "
+                                      "whose name has a comma",
+                                      owner));
+      co_return;
+    }
     const std::string sets = fmt::format("{}", fmt::join(sets_, ","));
     const client::Request request = client::get_endpoints_plan(id).with("sets", sets).through(owner);
     const FullAnswer answer =
         co_await send_as(call_.services, call_.principal, request.method(), request.target(), "");
     if (answer.status != 200) {
       plan_.add_unplanned(id, fmt::format("{}: {}", owner, messages_of_answer(answer)));
-    } else if (const Result<void> held = hold(answer); !held) {
-      plan_.add_unplanned(id, fmt::format("{}: {}", owner, held.error().text()));
-    } else {
-      plan_.add({{id, std::nullopt}}, content_of(model::parse_object(answer.text)));
+      co_return;
     }
+    const std::function<void(const json::object&)> add = [&](const json::object& shown) {
+      plan_.add({{id, std::nullopt}}, content_of(shown));
+    };
+    const Result<void> read = co_await read_plan(answer, add);
+    if (!read) plan_.add_unplanned(id, fmt::format("{}: {}", owner, read.error().text()));
+  }
+
+  /// Beside the threads that serve. An error says why the answer is not taken.
+  env::Task<Result<void>> read_plan(const FullAnswer& answer,
+                                    const std::function<void(const json::object&)>& take_it) {
+    Result<void> held = hold(answer);
+    if (!held) co_return held;
+    co_return co_await run_heavy(call_, env::Pool::kProcessor,
+                                 [&] { take_it(model::parse_object(answer.text)); });
   }
 
   /// What an answer becomes is kept until all managers have told of theirs: together no more than one caller
   /// has room for. An error says why it is not taken.
   Result<void> hold(const FullAnswer& answer) {
-    if (!answer.lost.empty())
-      return Error(ErrorCode::kUnavailable, fmt::format("its answer is lost: {}", answer.lost));
+    if (!answer.lost.empty()) return Error(ErrorCode::kUnavailable, messages_of_answer(answer));
     if (answer.held.empty()) return {};  // a small one
     env::MemoryBudget& budget = env::memory_for(env::Memory::kAnswers);
     std::optional<env::MemoryBudget::Share> share =
