@@ -22,6 +22,7 @@
 #include "env/internal/descriptor.h"
 #include "env/internal/exec.h"
 #include "env/process_family.h"
+#include "env/readiness.h"
 
 namespace mullion::env {
 namespace {
@@ -107,6 +108,21 @@ int open_pidfd(pid_t id) { return static_cast<int>(::syscall(SYS_pidfd_open, id,
 void forget_child(pid_t id) {
   ::kill(id, SIGKILL);
   (void)ProcessFamilies::instance().collect_leader(id);
+}
+
+/// Waits until `descriptor` may be readable, which it is not always then (is_readable). kTimeout, kCancelled.
+Task<Result<void>> wait_readable(int descriptor, std::chrono::steady_clock::time_point until) {
+  using asio::experimental::awaitable_operators::operator||;
+  const auto executor = co_await asio::this_coro::executor;
+  asio::posix::stream_descriptor watched(executor, ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  asio::steady_timer timer(executor, until);
+  boost::system::error_code failure, timer_failure;
+  const auto outcome = co_await (watched.async_wait(asio::posix::stream_descriptor::wait_read,
+                                                    asio::redirect_error(asio::use_awaitable, failure)) ||
+                                 timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_failure)));
+  if (outcome.index() == 0 && !failure) co_return Result<void>();
+  if (outcome.index() == 1 && !timer_failure) co_return Error(ErrorCode::kTimeout, "still running");
+  co_return Error(ErrorCode::kCancelled, "cancelled");
 }
 
 Task<Result<void>> collect(Process& process, Process::Output which, size_t limit, std::string& out) {
@@ -205,28 +221,20 @@ Task<Result<std::string>> Process::read(Output which) {
 }
 
 Task<Result<ProcessEnd>> Process::wait(Duration patience) {
-  using asio::experimental::awaitable_operators::operator||;
   {
     Lock lock(mutex_);
     if (end_) co_return *end_;
   }
-  const auto executor = co_await asio::this_coro::executor;
-  asio::posix::stream_descriptor ended(executor, ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0));
-  asio::steady_timer timer(executor);
   const auto now = std::chrono::steady_clock::now();
   const auto most = std::chrono::steady_clock::time_point::max() - now;
-  timer.expires_at(now + std::min<std::chrono::nanoseconds>(patience, most));
-  boost::system::error_code end_failure, timer_failure;
-  const auto outcome = co_await (ended.async_wait(asio::posix::stream_descriptor::wait_read,
-                                                  asio::redirect_error(asio::use_awaitable, end_failure)) ||
-                                 timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_failure)));
-  if (outcome.index() == 0 && !end_failure) {
-    ProcessEnd end;
-    co_await run_blocking([&] { end = reap(); });
-    co_return end;
-  }
-  if (outcome.index() == 1 && !timer_failure) co_return Error(ErrorCode::kTimeout, "still running");
-  co_return Error(ErrorCode::kCancelled, "cancelled");
+  const auto until = now + std::min<std::chrono::nanoseconds>(patience, most);
+  do {
+    Result<void> woken = co_await wait_readable(descriptor_, until);
+    if (!woken) co_return woken.error();
+  } while (!is_readable(descriptor_));
+  ProcessEnd end;
+  co_await run_blocking([&] { end = reap(); });
+  co_return end;
 }
 
 ProcessEnd Process::reap() {

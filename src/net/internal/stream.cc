@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "base/mutex.h"
+#include "env/readiness.h"
 
 namespace mullion::net::internal {
 namespace {
@@ -184,7 +185,7 @@ Result<std::shared_ptr<Stream>> Stream::begin_connect(asio::any_io_executor exec
 }
 
 Task<Result<void>> Stream::finish_connect(Deadline deadline) {
-  Result<void> ready = co_await wait(kWrite, deadline);
+  Result<void> ready = co_await wait_until_ready(kWrite, deadline);
   if (!ready) co_return ready;
   int number = 0;
   socklen_t size = sizeof(number);
@@ -272,12 +273,25 @@ Task<Result<void>> Stream::wait(Direction direction, Deadline deadline) {
   co_return Error(ErrorCode::kUnreachable, failure.message());
 }
 
+bool Stream::is_ready(Direction direction) const {
+  const Lock lock(mutex_);
+  if (aborted_) return true;
+  return direction == kRead ? env::is_readable(descriptor_) : env::is_writable(descriptor_);
+}
+
+Task<Result<void>> Stream::wait_until_ready(Direction direction, Deadline deadline) {
+  while (true) {
+    Result<void> woken = co_await wait(direction, deadline);
+    if (!woken || is_ready(direction)) co_return woken;
+  }
+}
+
 Task<Result<void>> Stream::wait_readable(Deadline deadline) {
   {
     Lock lock(mutex_);
     if (tls_ != nullptr && SSL_has_pending(tls_) != 0) co_return Result<void>();
   }
-  Result<void> ready = co_await wait(kRead, deadline);
+  Result<void> ready = co_await wait_until_ready(kRead, deadline);
   co_return ready;
 }
 

@@ -63,7 +63,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// Unspecified when the peer is gone already; processes at a unix socket are on this machine: 127.0.0.1.
   asio::ip::address peer_address() const;
 
-  /// Returns when bytes or the end may be there. May return early.
+  /// Returns when bytes or the end are there; bytes of TLS may hold nothing for who reads.
   Task<Result<void>> wait_readable(Deadline deadline);
   /// At least one byte, or 0 at the end of the stream.
   Task<Result<size_t>> read_some(char* data, size_t size, Deadline deadline);
@@ -88,6 +88,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   class Waiting;
 
   Task<Result<void>> wait(Direction direction, Deadline deadline);
+  /// Like wait, which may return early: for who does not read or write then.
+  Task<Result<void>> wait_until_ready(Direction direction, Deadline deadline);
+  bool is_ready(Direction direction) const;
   Result<std::optional<size_t>> try_read(char* data, size_t size);
   Result<std::optional<size_t>> try_read_tls(char* data, size_t size) REQUIRES(mutex_);
   enum class Written { kAll, kUntilFull, kUntilTurnIsOver };
