@@ -77,7 +77,7 @@ async function account(server: Server, user: string, claims: string[]): Promise<
 /** One page of each kind, for states that are dear to make. */
 const FEW = ['', 'endpoints', 'endpoints/walk-edge', 'machines', 'failures', 'jobs', 'version-sets', 'version-sets/walk-set', 'version-sets/walk-set/edit', 'plan?sets=walk-set', 'rollouts', 'rollouts/walk-rollout', 'catalog', 'files', 'content', 'params', 'bulk/walk-bulk', 'cluster', 'events', 'logs', 'access', 'access/why', 'system', 'system?_tab=preferences', 'me', 'o', 'o/profiles/walk'];
 
-const live = (page: Page) => page.getByRole('button', { name: 'Live updates: live' }).waitFor({ timeout: 40_000 });
+const live = (page: Page) => page.getByRole('button', { name: 'Live updates: live' }).waitFor();
 
 /** The server of a page is killed, and the page has said so. */
 async function goAway(server: Server, page: Page): Promise<void> {
@@ -180,7 +180,7 @@ export const STATES: Record<string, (thousand: number) => Promise<Scene>> = {
       after: async (page) => {
         await server.call('PATCH', 'users/other', [{ op: 'add', path: '/Secret', value: `secret-${Date.now()}` }]);
         await page.keyboard.press('r');
-        await page.getByLabel('Password', { exact: true }).waitFor({ timeout: 20_000 });
+        await page.getByLabel('Password', { exact: true }).waitFor();
       },
       undo: async (page) => {
         await page.getByLabel('Password', { exact: true }).fill(PASSWORD);

@@ -24,14 +24,14 @@ beforeAll(async () => {
   const first = members[0]!;
   for (const [at, server] of members.entries()) {
     await enrol(first, server);
-    await until(`${server.id} is a member`, async () => (await serves(first)) && (await fact<Member[]>(first, 'peers')).filter((member) => !member.Offline).length === at + 1, 60_000);
+    await until(`${server.id} is a member`, async () => (await serves(first)) && (await fact<Member[]>(first, 'peers')).filter((member) => !member.Offline).length === at + 1);
   }
   // A member has a vote only when it has caught up.
-  await until('all three vote', async () => !((await first.call('GET', 'info')).body as { errors: string[] | null }).errors?.some((text) => text.includes('have a vote')), 60_000);
+  await until('all three vote', async () => !((await first.call('GET', 'info')).body as { errors: string[] | null }).errors?.some((text) => text.includes('have a vote')));
   await first.create('roles', { Name: 'reader', Claims: [{ scope: '*', action: 'list,get', specific: '*' }] });
   await first.create('users', { Name: 'ann', Roles: ['reader'] });
   await first.call('PUT', 'users/ann/password', { Password: 'secret-1' });
-}, 180_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -90,17 +90,17 @@ test('the lead is handed over by keyboard, and the page tells who serves then', 
   await page.keyboard.press('Enter');
   await page.getByRole('dialog', { name: 'Hand the lead over?' }).waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Hand over' }).press('Enter');
-  await until('the other one serves', () => serves(members[1]!), 60_000);
-  await row(page, heir.ConsensusID).getByText('leader').waitFor({ timeout: 60_000 });
+  await until('the other one serves', () => serves(members[1]!));
+  await row(page, heir.ConsensusID).getByText('leader').waitFor();
   expect(faults).toEqual([]);
   await context.close();
-}, 120_000);
+});
 
 test('what endangers the majority is disabled, with the sum', async () => {
   const active = members[1]!;
-  await until('all are up again', async () => (await fact<Member[]>(active, 'peers')).every((member) => !member.Offline), 60_000);
+  await until('all are up again', async () => (await fact<Member[]>(active, 'peers')).every((member) => !member.Offline));
   members[2]!.kill();
-  await until('one is away', async () => (await fact<Member[]>(active, 'peers')).some((member) => member.Offline), 60_000);
+  await until('one is away', async () => (await fact<Member[]>(active, 'peers')).some((member) => member.Offline));
   const { page, context, faults } = await openTab(browser, active);
   await login(page, active, 'cluster');
   await page.getByText('2 of 3 are up and 2 must stay; the one that hands over starts anew, and meanwhile 1 would be').first().waitFor();
@@ -108,4 +108,4 @@ test('what endangers the majority is disabled, with the sum', async () => {
   expect(await faultsFor(page)).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
-}, 120_000);
+});

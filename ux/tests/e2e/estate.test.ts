@@ -218,7 +218,7 @@ test('the scope: a manager and all below it, kept from page to page', async () =
 test('what is shown of an endpoint is compared with what it has, over two hops and while it changes', async () => {
   const { page, faults } = await kept.at('endpoints/C?owner=R2&_tab=route');
   await page.getByRole('button', { name: 'Compare now' }).press('Enter');
-  await page.getByRole('status').filter({ hasText: /equal at .*: \d+ collections, \d+ objects/ }).waitFor({ timeout: 30_000 });
+  await page.getByRole('status').filter({ hasText: /equal at .*: \d+ collections, \d+ objects/ }).waitFor();
   expect(await axe(page)).toEqual([]);
   expect(faults).toEqual([]);
 });
@@ -283,7 +283,7 @@ test('no page of the estate breaks a rule of WCAG 2.2 AA or sticks out, in any l
   expect(wrong).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
-}, 600_000);
+});
 
 test('a manager is lost and comes back: one notice, one line, its sites are stale and can be left out', async () => {
   await joinA();
@@ -294,14 +294,14 @@ test('a manager is lost and comes back: one notice, one line, its sites are stal
   await page.getByText(/R2 is dark; 1 below/).first().waitFor();
   await page.getByRole('grid').focus();
   await type(page, 'r');
-  await page.getByRole('button', { name: 'Ask sites now' }).press('Enter', { timeout: 25_000 });
+  await page.getByRole('button', { name: 'Ask sites now' }).press('Enter');
   await page.getByRole('status').filter({ hasText: '0 sites answered, 2 did not.' }).waitFor();
   await page.getByRole('row', { name: /^C no answer .*R2/ }).waitFor();
   expect(await axe(page)).toEqual([]);
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).press('Enter');
-  await page.getByRole('button', { name: 'Show fresh only' }).click({ timeout: 25_000 });
+  await page.getByRole('button', { name: 'Show fresh only' }).click();
   await until('only in the address', async () => page.url().includes('_max=15s'));
-  await page.getByText(/Not shown, because older than 15s/).waitFor({ timeout: 30_000 });
+  await page.getByText(/Not shown, because older than 15s/).waitFor();
   await until('12 rows', async () => (await page.getByRole('grid').getAttribute('aria-rowcount')) === '13');
   expect(await axe(page)).toEqual([]);
   await type(page, 'Escape');
@@ -325,14 +325,14 @@ test('a manager is lost and comes back: one notice, one line, its sites are stal
   await page.locator('.notices').getByText(/^C does not answer now\. .*R2/).waitFor();
   expect(await faultsFor(page)).toEqual([]);
   await r2.launch();
-  await page.getByText('C is back: what was refused there can be done now.').waitFor({ timeout: 40_000 });
+  await page.getByText('C is back: what was refused there can be done now.').waitFor();
   await page.getByRole('button', { name: 'Waiting for 1: C' }).waitFor({ state: 'detached' });
   expect(await axe(page)).toEqual([]);
   await page.getByRole('link', { name: 'Open C' }).press('Enter');
   await h1(page, 'C').waitFor();
-  await page.getByText('R2 is the one to look at').waitFor({ state: 'detached', timeout: 30_000 });
+  await page.getByText('R2 is the one to look at').waitFor({ state: 'detached' });
   await context.close();
-}, 180_000);
+});
 
 test('a new server is told what to do, and becomes a manager', async () => {
   const { page, context, faults } = await openTab(browser, c);

@@ -48,4 +48,4 @@ test.concurrent.each([0, 1])('every page, half %d', async (half) => {
   expect(wrong).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
-}, 600_000);
+});

@@ -17,7 +17,7 @@ beforeAll(async () => {
   [manager, site] = await Promise.all([Server.start('m1'), Server.start('edge-1')]);
   await manager.call('POST', 'prefs', { manager: 'true' });
   await attach(manager, site);
-}, 120_000);
+});
 
 afterAll(async () => {
   await Promise.all([manager, site].map((server) => server?.stop()));
@@ -88,8 +88,8 @@ test('what is told by an endpoint is written anew by its manager, whatever a cli
   await until('all of it is as it was', async () => {
     const now = (await manager.call('GET', 'endpoints/edge-1')).body as Body;
     return now['ConnectionStatus'] === 'Connected' && told.every(({ name }) => same(now[name] ?? '', before[name] ?? ''));
-  }, 40_000);
-}, 90_000);
+  });
+});
 
 test('a job that the server makes nothing of is said to be none, and the form stays', async () => {
   const browser = await startBrowser();

@@ -31,7 +31,7 @@ afterEach(async () => {
   await tab.context.close();
 });
 
-const live = (page: Page) => page.getByRole('button', { name: 'Live updates: live' }).waitFor({ timeout: 40_000 });
+const live = (page: Page) => page.getByRole('button', { name: 'Live updates: live' }).waitFor();
 const notLive = (page: Page) => page.getByRole('button', { name: 'Live updates: live' }).waitFor({ state: 'detached' });
 const describe = (name: string, text: string) => server.call('PATCH', `profiles/${name}`, [{ op: 'replace', path: '/Description', value: text }]);
 const sockets = async () => {
@@ -92,7 +92,7 @@ test('a server that was started anew remembers nothing: lists are asked for agai
   await describe('rack-2', 'unheard too');
   const before = await lists();
   way.mend();
-  await page.getByRole('row', { name: /rack-1 unheard/ }).waitFor({ timeout: 40_000 });
+  await page.getByRole('row', { name: /rack-1 unheard/ }).waitFor();
   await page.getByRole('row', { name: /rack-2 unheard too/ }).waitFor();
   await events.getByText(/Nothing known from/).waitFor();
   expect(await lists()).toBeGreaterThan(before);

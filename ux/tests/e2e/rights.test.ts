@@ -169,4 +169,4 @@ test('what is offered is allowed, what is allowed is offered, and everybody sees
     for (const path of paths) for (const claim of hidden(user, path)) wrong.push(`${user} at ${path}: ${claim} is hidden`);
   }
   expect(wrong).toEqual([]);
-}, 240_000);
+});

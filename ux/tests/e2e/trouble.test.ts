@@ -136,7 +136,7 @@ test('a kind is selected and tried again: the first five, then the rest; the own
 
 test('a site that goes dark: its logs are said not to be read, and it is left out of a retry', async () => {
   fleet.silence('D');
-  await until('D is dark', async () => ((await manager.call('GET', 'jobs?Endpoint=D&limit=1')).headers['x-mullion-stale'] as string | undefined)?.includes('D'), 30_000);
+  await until('D is dark', async () => ((await manager.call('GET', 'jobs?Endpoint=D&limit=1')).headers['x-mullion-stale'] as string | undefined)?.includes('D'));
   const { page, context, faults } = await openTab(browser, manager, { theme: 'dark', width: 1920, height: 1080 });
   await login(page, manager, 'failures');
   await page.getByText(/Logs of 24 were not read: D not in touch/).waitFor();

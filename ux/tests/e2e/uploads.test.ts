@@ -68,7 +68,7 @@ test('a file says how much is sent, how fast and what is left; cancelled by key 
   expect(await faultsFor(page)).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
-}, 120_000);
+});
 
 test('a paused upload goes on with what the server has; quarters and the end are announced', async () => {
   const { page, context, faults } = await openTab(browser, server);

@@ -100,7 +100,7 @@ test('hostile texts are texts on every page, secrets are nowhere, and no page is
   if ((((await server.call('GET', 'info')).body as { features: string[] }).features).includes('ux-socket-token')) expect(log).not.toMatch(/[?&]token=/);
   expect(faults).toEqual([]);
   await context.close();
-}, 180_000);
+});
 
 test('an idle page asks for little, and a page of a hundred rows is small', async () => {
   for (let number = 0; number < 120; number++) await server.create('machines', { Name: `idle-${number}`, Params: { big: 'x'.repeat(2000) } });
@@ -129,7 +129,7 @@ test('an idle page asks for little, and a page of a hundred rows is small', asyn
   expect(Object.entries(rates).filter(([, rate]) => rate > 0.5)).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
-}, 120_000);
+});
 
 /** The same numbers for the same seed. */
 function chance(seed: number): () => number {
@@ -202,4 +202,4 @@ test('a monkey wanders over all pages: nothing fails, and what it leaves behind 
   await page.getByText(/\b2 registrations/).waitFor();
   expect(faults).toEqual([]);
   await context.close();
-}, 180_000);
+});
