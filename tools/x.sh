@@ -36,6 +36,11 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# Files of C++ in the tree, those that are not added to git yet included.
+sources() {
+  git ls-files --cached --others --exclude-standard 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.h' 'fuzz/*.cc'
+}
+
 # Sections of packages.txt that a command needs; one that tests builds and runs what it tests.
 sections_of() {
   case "$1" in
@@ -121,7 +126,7 @@ test_checks() {
   python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files
-  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.h' 'fuzz/*.cc')
+  mapfile -t files < <(sources)
   clang-format-14 --dry-run --Werror "${files[@]}"
   /usr/bin/python3 -m pytest -q tests/unit  # the schema against the contract
 }
@@ -415,7 +420,7 @@ command_fix() {
   rm -f docs/reference/cli/*.md
   build/mullion __reference docs/reference/cli
   local files
-  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.h' 'fuzz/*.cc')
+  mapfile -t files < <(sources)
   clang-format-14 -i "${files[@]}"
 }
 
