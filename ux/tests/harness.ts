@@ -48,8 +48,8 @@ export async function freePort(): Promise<number> {
   throw new Error(`no port from ${FIRST_PORT} on is free`);
 }
 
-export async function until<T>(what: string, condition: () => Promise<T | undefined | false>): Promise<T> {
-  const end = Date.now() + PATIENCE;
+export async function until<T>(what: string, condition: () => Promise<T | undefined | false>, patience = PATIENCE): Promise<T> {
+  const end = Date.now() + patience;
   let last: unknown;
   while (Date.now() < end) {
     try {
@@ -60,7 +60,7 @@ export async function until<T>(what: string, condition: () => Promise<T | undefi
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`after ${PATIENCE} ms still not: ${what}; ${String(last ?? '')}`);
+  throw new Error(`after ${patience} ms still not: ${what}; ${String(last ?? '')}`);
 }
 
 export class Server {
