@@ -712,7 +712,10 @@ TEST_F(Copies, ComeAgainWhenTheSinkFellBehindTheLog) {
     while (!sink.copied) ASSERT_TRUE(sink.read());
     for (int i = 0; i < 60; ++i) {
       forgetful.put("machines", std::to_string(i % 40), random_body(i, 500'000));
-      if (i % 4 == 3) ASSERT_TRUE(sink.read());  // slow, and not silent: that would end it after 30 s
+      // Slow, and not silent: that would end it after 30 s.
+      if (i % 4 == 3) {
+        ASSERT_TRUE(sink.read());
+      }
     }
     forgetful.put("machines", "last", body(1));
     while (!sink.copied || sink.seq < forgetful.store().newest().seq) ASSERT_TRUE(sink.read());
