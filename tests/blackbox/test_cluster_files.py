@@ -50,6 +50,12 @@ def everywhere(cluster, name, body):
     wait_until(f"{name} is everywhere", lambda: all(on_disk(server, name) == body for server in cluster.running()), 30)
 
 
+def files_handled_up_to(active, server):
+    """The place in the agreed order up to which `server` has told that it has every file."""
+    return next(peer for peer in consensus(active, "peers")
+                if peer["ConsensusID"] == consensus(server, "id"))["LastArtifactCommitHandled"]
+
+
 def lost(cluster, server):
     """Kills the member that serves, and answers its successor."""
     server.kill()
@@ -209,6 +215,9 @@ def test_damage_on_a_passive_disk_is_repaired(cluster):
     body = content(400_000)
     upload(one, "files/a", body)
     everywhere(cluster, "files/a", body)
+    agreed = full_state(one)["Agreed"]
+    # Else it reads at its start what it does not know to have, and fetches what is another file.
+    wait_until("it knows that it has the file", lambda: files_handled_up_to(one, two) >= agreed)
     path = two.root / "files/a"
     two.kill()
     times = path.stat()
@@ -234,8 +243,7 @@ def test_who_lacks_files_takes_over_only_when_nobody_else_can(cluster):
     upload(one, "files/b", b"in the way there")
 
     def lacking(server):
-        peer = next(peer for peer in consensus(one, "peers") if peer["ConsensusID"] == consensus(server, "id"))
-        return peer["LastArtifactCommitHandled"] < full_state(one)["Agreed"]
+        return files_handled_up_to(one, server) < full_state(one)["Agreed"]
     one.create("profiles", {"Name": "later"})
     wait_until("both lack it", lambda: lacking(two) and lacking(three), 20)
     assert one.call("POST", "system/consensus/failOverSafe").text.strip() == "false"
