@@ -3,7 +3,7 @@
 the command line includes more than it may; when a handler of the API looks objects up past the one place that applies rights
 (src/api/internal/finder.h), or asks more of the caller than its route says and nobody asks it before the request is forwarded
 (src/api/internal/owner_asks.h); when the API writes an object past the steps of objects::Write; when the command line opens a connection past the one place that decides whom it talks to; when a
-coroutine is started without a strand; when a condition decides about an await; when a room asks for time or chance by itself
+coroutine is started without a strand; when a wait for a descriptor is believed to end only when that is ready; when a condition decides about an await; when a room asks for time or chance by itself
 instead of being given it, or waits past the timers that it is given; when a lock is one that clang cannot check (base/mutex.h); when a small
 helper that base has is written once more; when a path of the API is written by hand (src/client); or when a room of the web interface imports another one against the arrows (ux/README.md)."""
 import pathlib
@@ -243,6 +243,20 @@ def coroutines_without_strand():
                     yield f"{relative}:{number}: a coroutine is started past env::launch and env::TaskGroup, which give it a strand"
 
 
+# asio may end such a wait before the descriptor is ready (env/readiness.h).
+WAITS_FOR_READINESS = re.compile(r"::wait_(?:read|write|error)\b")
+
+
+def waits_that_end_early():
+    for path in sorted((ROOT / "src").rglob("*.[hc]*")):
+        text = path.read_text()
+        if '"env/readiness.h"' in text:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if WAITS_FOR_READINESS.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: a wait for a descriptor may end early: ask whether it is ready then (env/readiness.h)"
+
+
 # What a room decides by time or chance can be tested only when both are given to it (env::Clock, env::Timers).
 ASKS_BY_ITSELF = re.compile(r"\bsystem_clock\(\)|\bsystem_timers\(\)|(?:steady|system|high_resolution)_clock::now\b|"
                             r"\benv::(?:random_\w+|secure_random)\b")
@@ -445,7 +459,7 @@ def ux_breaches():
 
 
 def main():
-    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_rights(), *writes_past_their_checks(), *unasked_time(), *waits_by_themselves(), *unchecked_locks(), *helpers_twice(), *paths_by_hand()]
+    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *waits_that_end_early(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_rights(), *writes_past_their_checks(), *unasked_time(), *waits_by_themselves(), *unchecked_locks(), *helpers_twice(), *paths_by_hand()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

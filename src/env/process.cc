@@ -110,11 +110,14 @@ void forget_child(pid_t id) {
   (void)ProcessFamilies::instance().collect_leader(id);
 }
 
-/// Waits until `descriptor` may be readable, which it is not always then (is_readable). kTimeout, kCancelled.
+/// Waits until `descriptor` may be readable, which it is not always then (is_readable). kTimeout, kCancelled;
+/// kUnavailable when no descriptor is left to watch it with.
 Task<Result<void>> wait_readable(int descriptor, std::chrono::steady_clock::time_point until) {
   using asio::experimental::awaitable_operators::operator||;
+  Descriptor copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) co_return error_from_errno(errno, "watch a program");
   const auto executor = co_await asio::this_coro::executor;
-  asio::posix::stream_descriptor watched(executor, ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  asio::posix::stream_descriptor watched(executor, copy.release());
   asio::steady_timer timer(executor, until);
   boost::system::error_code failure, timer_failure;
   const auto outcome = co_await (watched.async_wait(asio::posix::stream_descriptor::wait_read,

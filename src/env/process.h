@@ -59,7 +59,7 @@ class Process {
   /// The next bytes of an output; empty at its end. kCancelled.
   Task<Result<std::string>> read(Output which);
   /// Waits until the process has ended; what it left running is killed then. kTimeout after `patience`,
-  /// kCancelled.
+  /// kCancelled; kUnavailable when this server has no descriptor left to watch it with.
   Task<Result<ProcessEnd>> wait(Duration patience);
   /// Kills its process group at once; what else it started follows when its end is noticed.
   void kill();

@@ -1,25 +1,21 @@
 #include "env/process.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <csignal>
-#include <future>
 #include <iterator>
 #include <optional>
 #include <sstream>
 #include <thread>
 
+#include "env/descriptors_testing.h"
 #include "env/launch.h"
 #include "env/process_family.h"
 #include "env/waiting_testing.h"
@@ -74,33 +70,32 @@ TEST_F(ProcessTest, OthersMayComeAndGoMeanwhile) {
   for (std::thread& other : others) other.join();
 }
 
-// What is noted for a descriptor that another thread is just closing may be told to the one that is opened
-// next: whoever waits for the end of a program is woken before it has ended.
+// Who waits for the end of a program may be woken before it has ended (readiness.h).
 TEST_F(ProcessTest, IsNotEndedByWhatBecomesOfOtherDescriptors) {
   Runtime busy(4);
-  std::atomic<bool> enough{false};
-  const auto open_and_close = [&enough]() -> Task<void> {
-    const auto executor = co_await asio::this_coro::executor;
-    while (!enough) {
-      int ends[2];
-      if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) co_return;
-      const asio::posix::stream_descriptor reader(executor, ends[0]);
-      (void)!::write(ends[1], "x", 1);
-      ::close(ends[1]);
-      co_await asio::post(asio::use_awaitable);
-    }
-  };
-  std::vector<std::future<void>> others;
-  for (int i = 0; i < 4; ++i) others.push_back(launch(busy, open_and_close));
+  const DescriptorsThatComeAndGo others(busy);
   auto process = env::run(busy, Process::start(shell("exec sleep 600")));
-  bool runs = process.ok();
-  for (int i = 0; runs && i < 2000; ++i) {
+  ASSERT_TRUE(process) << process.error().text();
+  for (int i = 0; i < 2000; ++i) {
     auto waited = env::run(busy, (*process)->wait(std::chrono::microseconds(50)));
-    runs = !waited && waited.error().code == ErrorCode::kTimeout;
+    ASSERT_FALSE(waited) << waited->text() << " at " << i;
+    ASSERT_EQ(waited.error().code, ErrorCode::kTimeout);
   }
-  EXPECT_TRUE(runs);
-  enough = true;
-  for (std::future<void>& other : others) other.get();
+}
+
+TEST_F(ProcessTest, SaysThatItCannotBeWatched) {
+  auto process = run(Process::start(shell("exec sleep 600")));
+  ASSERT_TRUE(process) << process.error().text();
+  // Sanitizers need a descriptor when they see something for the first time.
+  ASSERT_FALSE(run((*process)->wait(std::chrono::milliseconds(1))));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{1, before.rlim_max};  // the standard input has that one
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  auto waited = run((*process)->wait(std::chrono::seconds(30)));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(ProcessTest, StartsClean) {

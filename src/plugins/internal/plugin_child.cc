@@ -263,7 +263,8 @@ std::string PluginChild::last_words() const {
 Task<void> PluginChild::watch() {
   const std::shared_ptr<PluginChild> self = shared_from_this();
   Result<env::ProcessEnd> end = co_await process_->wait(env::Duration::max());
-  if (!end) co_return;
+  if (!end && end.error().code == ErrorCode::kCancelled) co_return;
+  if (!end) co_return fail("The plugin cannot be watched: " + end.error().text());
   co_await errors_are_read();
   fail(fmt::format("The plugin ended unexpectedly: {}{}", end->text(), last_words()));
 }
