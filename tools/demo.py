@@ -180,6 +180,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def usual_ports(servers):
+    return [[FIRST_PORT + 10 * n + k for k in range(len(PORT_FLAGS))] for n in range(servers)]
+
+
 def choose_ports(servers):
     """For each server its four ports: the usual ones, or free ones when one of them is taken."""
     probes = [socket.socket() for _ in range(servers * len(PORT_FLAGS))]
@@ -189,8 +193,7 @@ def choose_ports(servers):
     for probe in probes:
         probe.close()
     groups = []
-    for n in range(servers):
-        usual = [FIRST_PORT + 10 * n + k for k in range(len(PORT_FLAGS))]
+    for n, usual in enumerate(usual_ports(servers)):
         own_spare = spare[n * len(PORT_FLAGS):(n + 1) * len(PORT_FLAGS)]
         groups.append(usual if all(is_free(port) for port in usual) else own_spare)
     return groups

@@ -62,6 +62,8 @@ def wait_until(what, condition, timeout=PATIENCE, pause=0.02):
 
 
 _taken_ports = set()
+# The demonstration, which a test runs beside the others, takes these by itself.
+PORTS_OF_DEMONSTRATION = range(19000, 19100)
 
 
 def port_range(worker):
@@ -80,7 +82,7 @@ def free_port():
     """A port that nobody listens on and that no test of this process was given."""
     while True:
         port = random.choice(_ports)
-        if port in _taken_ports:
+        if port in _taken_ports or port in PORTS_OF_DEMONSTRATION:
             continue
         with socket.socket() as probe:
             try:

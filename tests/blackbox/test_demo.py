@@ -11,6 +11,7 @@ import harness
 from harness import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
+import demo  # noqa: E402
 import demo_cluster  # noqa: E402
 
 
@@ -30,6 +31,11 @@ def test_the_demonstration_of_a_cluster_loses_nothing():
         read = re.search(rf"read back at {place} +(\d+) of (\d+) acknowledged writes: none is missing", told)
         assert read and read.groups() == (str(acknowledged), str(acknowledged)), place
     assert "Running until" not in done.stdout
+
+
+def test_the_ports_of_the_demonstration_are_left_to_it():
+    ports = [port for group in demo.usual_ports(len(demo.NAMES + demo.FURTHER_MEMBERS)) for port in group]
+    assert set(ports) <= set(harness.PORTS_OF_DEMONSTRATION)
 
 
 def test_the_demonstration_would_notice_a_lost_write():

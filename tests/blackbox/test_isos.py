@@ -8,7 +8,7 @@ import pytest
 import requests
 import websocket
 
-from harness import PASSWORD, USER, expect, wait_until
+from harness import PASSWORD, PATIENCE, USER, expect, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_what_cannot_be_unpacked_says_so_and_leaves_the_old_files(server, kind, 
     if kind == "sum":
         server.patch(f"bootenvs/{kind}-install", ("add", "/OS/IsoSha256", "00" * 32))
     socket = websocket.create_connection(f"wss://127.0.0.1:{server.api_port}/api/v3/ws?token={USER}:{PASSWORD}",
-                                         timeout=15, sslopt={"cert_reqs": 0})
+                                         timeout=PATIENCE, sslopt={"cert_reqs": 0})
     socket.send(f"register isos.explode.{kind}\\1iso")
     assert json.loads(socket.recv())["Type"] == "websocket"
     upload(server, f"{kind}.iso", data)

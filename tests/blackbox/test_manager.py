@@ -7,7 +7,7 @@ import uuid
 import pytest
 import websocket
 
-from harness import PASSWORD, USER, by_stream_only, expect, wait_equal, wait_until
+from harness import PASSWORD, PATIENCE, USER, by_stream_only, expect, wait_equal, wait_until
 
 
 def name(prefix="m"):
@@ -180,7 +180,7 @@ def test_actions_are_forwarded(mission):
 def open_websocket(server, path="/api/v3/ws"):
     import base64
     login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    return websocket.create_connection(f"wss://127.0.0.1:{server.api_port}{path}", timeout=20,
+    return websocket.create_connection(f"wss://127.0.0.1:{server.api_port}{path}", timeout=PATIENCE,
                                        header=[f"Authorization: Basic {login}"], sslopt={"cert_reqs": 0})
 
 

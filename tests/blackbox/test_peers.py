@@ -21,7 +21,6 @@ from harness import PASSWORD, USER, expect, wait_equal, wait_until
 # test_existing_servers.py has what is like them there.
 FOLLOWED_TOO = ("test_add_endpoint_survives_every_answer",)
 MIB = 1 << 20
-PATIENCE = 6
 
 
 def rss(server):
@@ -64,7 +63,7 @@ class Scene:
             self.manager.delete(f"endpoints/{endpoint.id}")
         wait_until("they are gone", lambda: self.manager.count("endpoints") == 1)
 
-    def trouble(self, endpoint_id, text="", timeout=PATIENCE):
+    def trouble(self, endpoint_id, text="", timeout=harness.PATIENCE):
         """Waits for a failure with these words to be shown; answers the text."""
         seen = []
 
@@ -588,7 +587,7 @@ def open_stream(server, target="/api/v3/replication/stream", user=USER, password
     login = base64.b64encode(f"{user}:{password}".encode()).decode()
     return websocket.create_connection(f"wss://127.0.0.1:{server.api_port}{target}", sslopt={"cert_reqs": 0},
                                        header=[f"Authorization: Basic {login}"],
-                                       **{"timeout": 20, **options})
+                                       **{"timeout": harness.PATIENCE, **options})
 
 
 def subscribe(*names, **more):

@@ -10,7 +10,7 @@ import requests
 import websocket
 
 import provider_scripts as scripts
-from harness import BINARY, PASSWORD, USER, expect, wait_until
+from harness import BINARY, PASSWORD, PATIENCE, USER, expect, wait_until
 
 # The tests that run again with endpoints that are followed by their public API.
 FOLLOWED_TOO = ("test_managers_forward_actions_and_keep_events_apart",)
@@ -76,7 +76,7 @@ class Listener:
 
     def __init__(self, server, pattern):
         self.socket = websocket.create_connection(
-            f"wss://127.0.0.1:{server.api_port}/api/v3/ws?token={USER}:{PASSWORD}", timeout=15,
+            f"wss://127.0.0.1:{server.api_port}/api/v3/ws?token={USER}:{PASSWORD}", timeout=PATIENCE,
             sslopt={"cert_reqs": 0})
         self.socket.send(f"register {pattern}")
         assert json.loads(self.socket.recv())["Type"] == "websocket"

@@ -84,7 +84,7 @@ def add_role(server, *claims):
 def events_of(server, path="/api/v3/ws", login=f"{USER}:{PASSWORD}", **options):
     header = [f"Authorization: Basic {base64.b64encode(login.encode()).decode()}"] if login else []
     return websocket.create_connection(f"wss://127.0.0.1:{server.api_port}{path}", header=header,
-                                       sslopt={"cert_reqs": 0}, **{"timeout": 10, **options})
+                                       sslopt={"cert_reqs": 0}, **{"timeout": harness.PATIENCE, **options})
 
 
 def tell(events, text):

@@ -16,7 +16,7 @@ import pytest
 import requests
 import websocket
 
-from harness import USER, expect, wait_until
+from harness import PATIENCE, USER, expect, wait_until
 
 # Set by ./x test, whose programs have an interface; others may be built without.
 EXPECTED = os.environ.get("MULLION_EXPECT_UX") == "ON"
@@ -162,7 +162,7 @@ def test_the_fingerprint_is_told_before_anybody_logs_in(server):
 # -- websockets
 
 def open_socket(server, protocols, path="/api/v3/ws"):
-    return websocket.create_connection(f"wss://127.0.0.1:{server.api_port}{path}", sslopt={"cert_reqs": 0}, timeout=10,
+    return websocket.create_connection(f"wss://127.0.0.1:{server.api_port}{path}", sslopt={"cert_reqs": 0}, timeout=PATIENCE,
                                        subprotocols=protocols)
 
 
