@@ -392,8 +392,7 @@ env::Task<Result<net::Response>> show_object(Call& call) {
     call.target.body = objects::with_aggregated_params(
         *call.type, *call.services.store.snapshot(), call.target, {false, decode ? &call.services : nullptr});
   }
-  const std::string secret =
-      visible_secret(call.principal, *call.services.store.snapshot(), *call.type, call.target);
+  const std::string secret = visible_secret(call.principal, call.services.store, *call.type, call.target);
   call.target.body = objects::with_secret(*call.type, std::move(call.target.body), secret);
   Result<void> shown = append_shown(text, call.services, *call.type, call.target, *view);
   if (!shown) co_return shown.error();

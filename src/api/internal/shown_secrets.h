@@ -13,4 +13,11 @@ inline std::string visible_secret(const auth::Principal& principal, const store:
   return objects::visible_secret(principal, objects::PrincipalRights(principal, ""), snapshot, type, target);
 }
 
+/// The same as the object's newest commit has it. Most types have no such field: no view is opened for them.
+inline std::string visible_secret(const auth::Principal& principal, const store::Store& store,
+                                  const model::ObjectType& type, const Target& target) {
+  if (objects::shown_secret_field(type).empty()) return {};
+  return visible_secret(principal, *store.snapshot(), type, target);
+}
+
 }  // namespace mullion::api

@@ -21,10 +21,9 @@ RequestedWrite::RequestedWrite(const Call& call)
 net::Response written_response(const Call& call, int status, const objects::Written& written) {
   std::string text;
   const Target& target = written.target;
-  const std::string secret =
-      written.secret.empty()
-          ? visible_secret(call.principal, *call.services.store.snapshot(), *call.type, target)
-          : written.secret;
+  const std::string secret = written.secret.empty()
+                                 ? visible_secret(call.principal, call.services.store, *call.type, target)
+                                 : written.secret;
   const std::string body = objects::with_secret(*call.type, target.body, secret);
   if (call.type->traits.has_endpoint) {
     model::append_with_endpoint(text, body, call.services.endpoint_name(target.owner));

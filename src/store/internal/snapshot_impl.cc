@@ -34,11 +34,11 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
   std::vector<StoredObject> get_all_owners(std::string_view type, std::string_view key) const override {
     std::vector<StoredObject> out;
     if (key.size() > kMaxObjectKey) return out;
-    store_.scan_rows(view(), type, key, [&](std::string_view found, OwnerId owner, std::string_view body) {
-      if (found != key) return false;
-      if (owner >= kFirstRemoteId && !store_.replicas_shown()) return true;
+    store_.scan_rows(view(), type, key, [&](const StoreImpl::ScannedRow& row) {
+      if (row.key != key) return false;
+      if (row.owner >= kFirstRemoteId && !store_.replicas_shown()) return true;
       out.push_back(
-          {{std::string(type), store_.names().owner_name(owner), std::string(key)}, std::string(body)});
+          {{std::string(type), store_.names().owner_name(row.owner), std::string(key)}, store_.body_of(row)});
       return true;
     });
     std::ranges::stable_sort(out, {}, [](const StoredObject& object) {
@@ -59,8 +59,8 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
   void scan(
       std::string_view type, std::string_view from_key,
       const std::function<bool(std::string_view, std::string_view, std::string_view)>& visit) const override {
-    store_.scan_rows(view(), type, from_key, [&](std::string_view key, OwnerId owner, std::string_view body) {
-      return visit(key, store_.names().owner_name(owner), body);
+    store_.scan_rows(view(), type, from_key, [&](const StoreImpl::ScannedRow& row) {
+      return visit(row.key, store_.names().owner_name(row.owner), store_.body_of(row));
     });
   }
 
@@ -336,8 +336,8 @@ class SnapshotImpl final : public Snapshot, public SecretReader {
     TypeIndex own(type, [this](OwnerId id) {
       return store_.names().owner_name(id);
     });  // this view is old: an index for it alone
-    store_.scan_rows(view(), prefix, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
-      own.apply(key, owner, std::nullopt, body);
+    store_.scan_rows(view(), prefix, "", [&](const StoreImpl::ScannedRow& row) {
+      own.apply(row.key, row.owner, std::nullopt, store_.body_of(row));
       return true;
     });
     use(own);

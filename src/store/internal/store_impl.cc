@@ -128,11 +128,10 @@ StoreImpl::StoreImpl(std::unique_ptr<Engine> engine, const Options& options)
           *engine_, types(), [this](OwnerId id) { return names_.owner_name(id); },
           [this](const ReadTransaction& transaction, std::string_view type, const auto& visit) {
             Result<void> scanned = as_result([&] {
-              scan_rows(transaction, type, "",
-                        [&](std::string_view key, OwnerId owner, std::string_view body) {
-                          visit(key, owner, body);
-                          return !closing_;
-                        });
+              scan_rows(transaction, type, "", [&](const ScannedRow& row) {
+                visit(row.key, row.owner, body_of(row));
+                return !closing_;
+              });
             });
             if (scanned && closing_) return Result<void>(Error(ErrorCode::kCancelled, "closing"));
             return scanned;
@@ -526,9 +525,9 @@ std::shared_ptr<const Snapshot> StoreImpl::snapshot() const { return make_snapsh
 
 store::Cursor StoreImpl::newest() const { return {epoch_, seq_}; }
 
-void StoreImpl::scan_rows(
-    const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
-    const std::function<bool(std::string_view, OwnerId, std::string_view)>& visit) const {
+void StoreImpl::scan_rows(const ReadTransaction& transaction, std::string_view type,
+                          std::string_view from_key,
+                          const std::function<bool(const ScannedRow& row)>& visit) const {
   const std::optional<TypeId> type_id = names_.find_type(type);
   if (!type_id) return;
   const std::string prefix = encode_u16(*type_id);
@@ -536,13 +535,15 @@ void StoreImpl::scan_rows(
   for (bool more = cursor->seek(object_start(*type_id, from_key)); more; more = cursor->next()) {
     if (!cursor->key().starts_with(prefix)) return;
     const ObjectRow row = decode_object_row(cursor->key());
-    const Result<std::string> body = codec_.decompress(cursor->value());
-    if (!body) {
-      throw ReadFailure(
-          Error(body.error().code, "", std::string(type), std::string(row.key), body.error().messages));
-    }
-    if (!visit(row.key, row.owner, *body)) return;
+    if (!visit({type, row.key, row.owner, cursor->value()})) return;
   }
+}
+
+std::string StoreImpl::body_of(const ScannedRow& row) const {
+  Result<std::string> body = codec_.decompress(row.compressed);
+  if (body) return std::move(*body);
+  throw ReadFailure(
+      Error(body.error().code, "", std::string(row.type), std::string(row.key), body.error().messages));
 }
 
 Result<void> StoreImpl::read_log(store::Cursor after,

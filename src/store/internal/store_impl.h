@@ -53,10 +53,19 @@ class StoreImpl final : public Store {
   const Names& names() const { return names_; }
   Indexes& indexes() const { return indexes_; }
   uint64_t epoch() const { return epoch_; }
-  /// Visits the rows of a type, decompressed.
-  void scan_rows(
-      const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
-      const std::function<bool(std::string_view key, OwnerId owner, std::string_view body)>& visit) const;
+  /// A row that a scan has reached; valid until the visitor returns.
+  struct ScannedRow {
+    std::string_view type;
+    std::string_view key;
+    OwnerId owner;
+    std::string_view compressed;
+  };
+  /// Visits the rows of a type in the order of their keys until `visit` returns false. Bodies stay
+  /// compressed: many visitors only look for a key or an owner.
+  void scan_rows(const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
+                 const std::function<bool(const ScannedRow& row)>& visit) const;
+  /// Throws ReadFailure.
+  std::string body_of(const ScannedRow& row) const;
 
  private:
   struct Waiting {
