@@ -46,12 +46,21 @@ Result<store::AgreedPlace> ClusterSequencer::agree(const std::vector<store::Comm
 void ClusterSequencer::committed(const store::AgreedPlace& place) { node_.committed(place.index); }
 
 Outcome NodeImpl::propose(std::string payload) {
+  return outcome_of(
+      [&payload](Member& member, Member::Done done) { member.propose(std::move(payload), std::move(done)); });
+}
+
+/// What comes of a proposal that `ask` makes on the cluster thread. Where the lead is switched by hand, what
+/// is shown of the others is renewed before it is known: nobody is shown in step who lacks what was answered.
+Outcome NodeImpl::outcome_of(const std::function<void(Member&, Member::Done)>& ask) {
   auto promise = std::make_shared<std::promise<Outcome>>();
   std::future<Outcome> future = promise->get_future();
-  calls_.put([this, promise, payload = std::move(payload)]() mutable {
+  calls_.put([this, promise, &ask, by_hand = roster().by_hand] {
     if (!member_) return promise->set_value({Outcome::Fate::kRefused, not_serving(), {}});
-    member_->propose(std::move(payload),
-                     [promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
+    ask(*member_, [this, promise, by_hand](Outcome outcome) {
+      if (by_hand) look();
+      promise->set_value(std::move(outcome));
+    });
   });
   return future.get();
 }
@@ -107,14 +116,8 @@ NodeImpl::Shown NodeImpl::shown() const {
 Result<void> NodeImpl::change(ChangeKind kind, MemberId id, const std::string& context) {
   std::optional<Roster> after;
   const auto decide = [&]() -> Result<store::AgreedStep> {
-    auto promise = std::make_shared<std::promise<Outcome>>();
-    std::future<Outcome> future = promise->get_future();
-    calls_.put([this, promise, kind, id, context] {
-      if (!member_) return promise->set_value({Outcome::Fate::kRefused, not_serving(), {}});
-      member_->change(kind, id, context,
-                      [promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
-    });
-    const Outcome outcome = future.get();
+    const Outcome outcome = outcome_of(
+        [&](Member& member, Member::Done done) { member.change(kind, id, context, std::move(done)); });
     if (outcome.fate != Outcome::Fate::kAgreed) return outcome.error;
     after = changed(roster(), outcome.entry.change);
     return store::AgreedStep{
