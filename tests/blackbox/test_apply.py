@@ -221,6 +221,32 @@ def test_an_installed_pack_with_secrets_stays_at_the_manager(pair):
     assert versions(a)["vault"] == "v1.0.0"
 
 
+def test_a_secret_goes_only_where_it_stays_one(pair):
+    """A set's parameter that becomes secure is sealed in it, and not sent to an endpoint where it is not secure."""
+    a, m = pair
+    pin = {"Name": "pin", "Schema": {"type": "string"}}
+    for server in pair:
+        server.create("params", pin)
+    want(m, Global={"pin": "before", "plain": 1})
+    applied(m)
+    secure = [{"op": "add", "path": "/Secure", "value": True}]
+    expect(200, m.call("PATCH", "params/pin", secure))
+    wait_until("the set is sealed", lambda: set(m.get("version_sets/wish")["Global"]["pin"]) == {"Key", "Nonce", "Payload"})
+    want(m, Global={"pin": SECRET, "plain": 2})
+    reason = "Global pin: pin is secret here, and no secure parameter there"
+    wait_until("it alone is not sent", lambda: errors(m) == [reason] and [
+        (action["Name"], action["Value"]) for action in actions(m)] == [("pin", "********")])
+    assert a.get("profiles/global/params") == {"pin": "before", "plain": 2}
+    other = m.get("version_sets/wish")["Global"]["pin"]
+    copied = m.call("POST", "version_sets", {"Id": "copied", "Global": {"pin": other}})
+    assert (copied.status_code, copied.json()["Messages"]) == (422, ["SecureData corrupted"])
+    expect(200, a.call("PATCH", "params/pin", secure))
+    applied(m)
+    assert a.get("profiles/global/params?decode=true") == {"pin": SECRET, "plain": 2}
+    for server in pair:
+        assert SECRET not in server.log() and SECRET not in server.call("GET", "profiles/global").text
+
+
 def test_drift_is_shown_and_healed(pair):
     a, m = pair
     catalog(m, pack("base", "v1.0.0", one="1"))
@@ -299,9 +325,10 @@ def test_kill_9_on_the_way(pair, who):
     reader.join(10)
 
 
+@pytest.mark.parametrize("ending", ["kill -9", "SIGTERM"])
 @pytest.mark.parametrize("who", ["M", "A"])
-def test_kill_9_at_each_step(site, tmp_path, who):
-    """Every kind of element over a narrow link; the victim is killed whenever one more action was carried out."""
+def test_an_end_at_each_step(site, tmp_path, who, ending):
+    """Every kind of element over a narrow link; the victim ends whenever one more action was carried out."""
     a, m = site.start("A", "M")
     gate = site.gate(a)
     m.become_manager().attach(a, url=gate.url)
@@ -321,18 +348,21 @@ def test_kill_9_at_each_step(site, tmp_path, who):
 
     def done():
         return re.findall(r"carried out .*?kind=(\S+) name=(\S+)", m.log())
-    kills, counted = 0, 0
+    ends, counted = 0, 0
     wait_until("a plan", lambda: len(actions(m)) == 9)
     while actions(m):
         # What a dying manager had no time to tell of is found done by the next one.
         wait_until("one more action is carried out", lambda: len(done()) > counted or not actions(m), 60)
         counted = len(done())
-        victim.kill()
+        if ending == "kill -9":
+            victim.kill()
+        else:
+            assert victim.stop() == 0
         victim.start()
-        kills += 1
+        ends += 1
     gate.rate = None
     applied(m, timeout=60)
-    assert kills >= 5, "the link is narrow enough for kills between the actions"
+    assert ends >= 5, "the link is narrow enough for ends between the actions"
     assert len(done()) == len(set(done())), "nothing is carried out twice"
     assert {"base": "v1.0.0", "top": "v1.0.0"}.items() <= versions(a).items()
     assert a.get("profiles/global/params?decode=true") == {"plain": [1, "a"], "pass": SECRET}

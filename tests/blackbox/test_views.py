@@ -34,16 +34,20 @@ def load_profiles(server, count, size):
     expect(201, server.call("POST", "contents", pack))
 
 
-def slow_reader(server, path="profiles", small=True):
-    """A client that has asked for a list and reads nothing on its own."""
+def connection_to(server, receive_bytes=None):
     raw = socket.socket()
-    if small:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    if receive_bytes is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     raw.settimeout(30)
     raw.connect(("127.0.0.1", server.api_port))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = context.wrap_socket(raw)
+    return context.wrap_socket(raw)
+
+
+def slow_reader(server, path="profiles", small=True):
+    """A client that has asked for a list and reads nothing on its own."""
+    connection = connection_to(server, 4096 if small else None)
     connection.sendall(f"GET /api/v3/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode() + LOGIN + b"\r\n")
     return connection
 
@@ -293,6 +297,32 @@ def test_a_backup_that_a_crash_cut_is_removed_at_the_start(site):
     server.start()
     assert not left.exists()
     assert os.path.exists(os.path.join(whole, "data.mdb"))
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_a_backup_that_is_left_is_whole_or_not_there(site, who):
+    """The client that asked for it leaves while it is made, or the server is told to stop."""
+    server = site.server("S").start()
+    for number in range(100):
+        server.create("profiles", {"Name": f"large-{number}", "Description": text_of(MEGABYTE)})
+    backups = server.root / "backups"
+    asked = connection_to(server)
+    asked.sendall(b"POST /api/v3/system/backup HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" + LOGIN + b"\r\n")
+    wait_until("the backup is being made", lambda: list(backups.glob("*")), pause=0.001)
+    asked.close()
+    if who == "server":
+        assert server.stop() == 0
+        assert not list(backups.glob("*.partial")), "what is not whole is removed"
+        server.start()
+    wait_until("nothing is half there", lambda: not list(backups.glob("*.partial")))
+    expect(200, server.call("POST", "system/backup"))
+    server.stop()
+    for whole in backups.iterdir():
+        shutil.rmtree(server.root / "data")
+        shutil.copytree(whole, server.root / "data")
+        server.start()
+        assert len(server.objects("profiles?fields=Name&Name=Re(large-.*)")) == 100
+        server.stop()
 
 
 # -- readers of what is no object, and clients that say nothing
