@@ -95,6 +95,40 @@ test('a paused upload goes on with what the server has; quarters and the end are
   await context.close();
 });
 
+/** As Ctrl+V does it; browsers let no page write files to the clipboard. */
+async function paste(page: Page, into: string, what: { text?: string; file?: { name: string; content: string } }): Promise<void> {
+  await page.locator(into).evaluate((target, { text, file }) => {
+    const data = new DataTransfer();
+    if (text !== undefined) data.setData('text/plain', text);
+    if (file) data.items.add(new File([file.content], file.name));
+    target.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+  }, what);
+}
+
+test('files that are pasted are uploaded; the URL of one becomes the command that fetches it', async () => {
+  const { page, context, faults } = await openTab(browser, server);
+  await login(page, server, 'files/');
+  await page.getByRole('button', { name: 'Upload…' }).waitFor();
+  const command = page.getByRole('region', { name: 'The URL that was pasted' });
+  await paste(page, 'main', { text: 'https://mirror.example/isos/some%20disk.iso?x=1&y=2' });
+  await command.getByText("mullion files upload 'https://mirror.example/isos/some%20disk.iso?x=1&y=2' to 'some disk.iso'", { exact: true }).waitFor();
+  expect(await faultsFor(page)).toEqual([]);
+  await paste(page, 'main', { text: 'https://me:hush-hush@mirror.example/a.iso' });
+  await command.getByText(/^That URL has a login in it/).waitFor();
+  expect(await page.content()).not.toContain('hush-hush');
+  await page.getByRole('button', { name: 'Close what was pasted' }).click();
+  await paste(page, 'main', { text: 'no URL at all' });
+  await paste(page, 'main', { file: { name: 'pasted.txt', content: 'by hand' } });
+  await page.getByText('● uploaded, checksums are equal').waitFor();
+  expect(await command.count()).toBe(0);
+  await page.getByRole('searchbox', { name: 'Find in this folder' }).waitFor();
+  await paste(page, 'input[type=search]', { text: 'https://mirror.example/found.iso' });
+  expect(await command.count()).toBe(0);
+  expect((await server.call('HEAD', 'files/pasted.txt')).headers['content-length']).toBe('7');
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('a pack that is cancelled while it is sent changes nothing, and the ledger says so', async () => {
   const { page, context, faults } = await openTab(browser, server);
   await login(page, server, 'content');
