@@ -214,11 +214,14 @@ test('the server goes away and comes back: said at once, and gone by itself', as
 
 test('a million rows: the end is a key away, and few elements are there', async () => {
   const { page, context, faults } = await openTab(browser, server, { ownWorker: true });
-  // A server that holds a million is slow to make; this one is asked for what it would answer, so it may not watch.
-  await context.route(/\/api\/v3\/info$/, async (route) => {
+  // A server that holds a million is slow to make; this one is asked for what it would answer, so it may not watch. It
+  // says what it can do to whoever logs in and to whoever asks.
+  await context.route(/\/api\/v3\/(info|users\/[^/]+\/token)(\?|$)/, async (route) => {
     const answer = await route.fetch();
-    const info = (await answer.json()) as { features: string[] };
-    await route.fulfill({ response: answer, json: { ...info, features: info.features.filter((feature) => feature !== 'ux-watch') } });
+    const body = (await answer.json()) as { Info?: { features: string[] }; features: string[] };
+    const info = body.Info ?? body;
+    info.features = info.features.filter((feature) => feature !== 'ux-watch');
+    await route.fulfill({ response: answer, json: body });
   });
   await context.route(/\/api\/v3\/machines(\?|$)/, async (route) => {
     if (route.request().url().includes('group-by=')) return route.fulfill({ json: [] });
