@@ -226,6 +226,19 @@ describe('the socket', () => {
     expect(sockets[0]!.sent).toContain('unwatch 7');
   });
 
+  test('what changes behind the end of the screen is told: counts beside the list follow it', async () => {
+    engine.ask({ kind: 'session', token: 't', features: ['ux-watch'] });
+    engine.ask({ kind: 'open', view: 7, query: QUERY });
+    sockets[0]!.event('view', 'changed', '7', { Count: 500, Total: 900, Keys: [], More: false });
+    await last(asked).answer([row(1)], { 'X-DRP-LIST-FILTER-COUNT': '500' });
+    await clock.advance(1000);
+    const before = rowPatches().length;
+    sockets[0]!.event('view', 'changed', '7', { Count: 500, Total: 900, Keys: ['u400'], More: false });
+    await clock.advance(1000);
+    expect(rowPatches().length).toBe(before + 1);
+    expect(last(rowPatches())).toMatchObject({ found: 500, waiting: 0, rows: [] });
+  });
+
   test('a view that is not watched any more is counted again', async () => {
     engine.ask({ kind: 'session', token: 't', features: ['ux-watch'] });
     engine.ask({ kind: 'open', view: 7, query: QUERY });

@@ -536,7 +536,11 @@ export class Engine {
     if (!view) return;
     const { Count: count, Keys: keys, More: more } = (event.Action === 'error' ? {} : event.Object) as { Count?: number; Keys?: string[]; More?: boolean };
     if (count === undefined) return this.unwatched(view);
-    if ((keys?.length ?? 0) > 0 || more) view.whole = false;
+    // Also of what is not on screen: counts beside the list follow it.
+    if ((keys?.length ?? 0) > 0 || more) {
+      view.whole = false;
+      view.changed = true;
+    }
     // Owners that are too old are left out by lists, and not by watches.
     if (view.query.maxAge !== undefined) return this.recountLater(view);
     view.told = count;

@@ -1,6 +1,8 @@
 /** Counts by value of an index, where the server offers them; else by asking for each of the values that are known. */
+import { untrack } from 'svelte';
 import type { Pairs } from '../api/client';
 import { TYPES } from '../api/schema';
+import type { LiveView } from './bridge.svelte';
 import { api, session } from './session.svelte';
 
 export interface Group {
@@ -28,4 +30,26 @@ export async function countsBy(prefix: string, index: string, pairs: Pairs, limi
   if (!values) return { offered: false, groups: [], rest: { groups: 0, count: 0 } };
   const counts = await Promise.all(values.map(async (value) => ({ value, count: await api.count(prefix, [...pairs, [index, `Eq(${value})`]], signal) })));
   return { offered: true, groups: counts.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count), rest: { groups: 0, count: 0 } };
+}
+
+const AGAIN_MS = 5000;
+
+/**
+ * For an effect: asks now, and while the objects of the view's query change at most every five seconds, spread. A busy list changes four
+ * times a second, and counts of very many objects cost the server more than its rows do.
+ */
+export function whileChanging(view: LiveView, ask: (signal: AbortSignal) => void): () => void {
+  const abort = new AbortController();
+  const asked = () => untrack(() => ask(abort.signal));
+  asked();
+  let seen = untrack(() => view.version);
+  const timer = setInterval(() => {
+    if (view.version === seen || document.hidden || session.state !== 'open') return;
+    seen = view.version;
+    asked();
+  }, AGAIN_MS + Math.random() * 1000);
+  return () => {
+    abort.abort();
+    clearInterval(timer);
+  };
 }

@@ -140,6 +140,29 @@ test('what others do shows without being asked for', async () => {
   await page.getByRole('rowheader', { name: 'zz-late' }).waitFor();
 });
 
+test('counts beside a list follow what changes, and are asked for no oftener than every five seconds', async () => {
+  const { page, context, faults } = await openTab(browser, server);
+  await server.create('stages', { Name: 'bench' });
+  await login(page, server, 'machines?sort=Name&_cols=Name,Address');
+  const stages = page.getByRole('list', { name: 'Stage' });
+  await stages.getByText('none', { exact: true }).waitFor();
+  let asked = 0;
+  page.on('request', (request) => void (request.url().includes('group-by=Stage') && asked++));
+  const began = performance.now();
+  const [first, last] = [0, 29].map((number) => `machines/Name:web-${String(number).padStart(2, '0')}`);
+  for (let number = 1; number <= 12; number++) {
+    await server.call('PATCH', first!, [{ op: 'replace', path: '/Address', value: `10.0.0.${number}` }]);
+    await page.getByRole('gridcell', { name: `10.0.0.${number}`, exact: true }).waitFor();
+  }
+  expect(asked).toBeLessThanOrEqual(1 + (performance.now() - began) / 5000);
+  // Behind the end of what is on screen.
+  expect(await page.getByRole('rowheader', { name: 'web-29' }).count()).toBe(0);
+  expect((await server.call('PATCH', last!, [{ op: 'replace', path: '/Stage', value: 'bench' }])).status).toBe(200);
+  await stages.getByRole('button', { name: /^bench\s*1$/ }).waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('a login that ends is asked for over the page, and the same request goes on', async () => {
   const { page, context } = await openTab(browser, server);
   await login(page, server, 'o/profiles/rack-1');
