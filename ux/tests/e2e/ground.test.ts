@@ -1,6 +1,7 @@
 /** The ground, with real servers: every collection is listed, filtered, opened, edited and deleted by keyboard alone. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { faultsFor } from '../everybody';
 import { axe, login, openTab, Server, startBrowser, until } from '../harness';
 import { KeptTab } from '../walk';
 
@@ -159,6 +160,32 @@ test('counts beside a list follow what changes, and are asked for no oftener tha
   expect(await page.getByRole('rowheader', { name: 'web-29' }).count()).toBe(0);
   expect((await server.call('PATCH', last!, [{ op: 'replace', path: '/Stage', value: 'bench' }])).status).toBe(200);
   await stages.getByRole('button', { name: /^bench\s*1$/ }).waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('a name is completed by what is typed of it, a value that many have by its counts', async () => {
+  const { page, context, faults } = await openTab(browser, server);
+  await login(page, server, 'machines?sort=Name');
+  const asked: string[] = [];
+  page.on('request', (request) => void asked.push(request.url()));
+  await page.keyboard.press('/');
+  await page.keyboard.type('Name=web-1');
+  const options = page.getByRole('listbox', { name: 'Suggestions' }).getByRole('option');
+  await options.filter({ hasText: 'web-10' }).waitFor();
+  expect((await options.allInnerTexts()).slice(0, 10).map((text) => text.trim())).toEqual(Array.from({ length: 10 }, (_, at) => `web-1${at}`));
+  expect(await faultsFor(page)).toEqual([]);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.getByRole('group', { name: 'Filters' }).getByText('Name=web-10').waitFor();
+  expect(new URL(page.url()).searchParams.get('Name')).toBe('web-10');
+  expect(asked.filter((url) => url.includes('group-by=Name'))).toEqual([]);
+  await page.keyboard.press('/');
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type('Arch=');
+  // Of what the other filters leave.
+  await options.filter({ hasText: /^amd64\s*1$/ }).waitFor();
+  expect(await options.filter({ hasText: 'arm64' }).count()).toBe(0);
   expect(faults).toEqual([]);
   await context.close();
 });
