@@ -215,6 +215,8 @@ TEST_F(ManagerTest, AgesGoOnOverARestartThatCutsTheStream) {
   Managing m(network_, "M", time_);
   m.attach_and_wait(a);
   pass(6s);
+  const double heard = m.age("A");  // a ping may be late on a busy machine
+  ASSERT_LT(heard, 6);
   m.stop();
   a.close();
   const env::SteadyTime stopped = time_.steady();
@@ -223,7 +225,7 @@ TEST_F(ManagerTest, AgesGoOnOverARestartThatCutsTheStream) {
   ASSERT_TRUE(soon([&] { return m.freshness("A").resolution_seconds > 0; }));
   const double since = std::chrono::duration<double>(time_.steady() - stopped).count();
   EXPECT_GE(m.age("A"), since);
-  EXPECT_LT(m.age("A"), since + 3) << "the last word was saved";
+  EXPECT_LE(m.age("A"), since + heard + 1e-3) << "the last word was saved";
 }
 
 TEST_F(ManagerTest, WithAClockSetBackOverARestartNobodyKnowsHowOldReplicasAre) {
