@@ -214,9 +214,9 @@ TEST_F(ManagerTest, AgesGoOnOverARestartThatCutsTheStream) {
   Endpoint a(network_, "A");
   Managing m(network_, "M", time_);
   m.attach_and_wait(a);
-  pass(6s);
+  pass(20s);
   const double heard = m.age("A");  // a ping may be late on a busy machine
-  ASSERT_LT(heard, 6);
+  ASSERT_LT(heard, 10);
   m.stop();
   a.close();
   const env::SteadyTime stopped = time_.steady();
@@ -225,7 +225,7 @@ TEST_F(ManagerTest, AgesGoOnOverARestartThatCutsTheStream) {
   ASSERT_TRUE(soon([&] { return m.freshness("A").resolution_seconds > 0; }));
   const double since = std::chrono::duration<double>(time_.steady() - stopped).count();
   EXPECT_GE(m.age("A"), since);
-  EXPECT_LE(m.age("A"), since + heard + 1e-3) << "the last word was saved";
+  EXPECT_LT(m.age("A"), since + heard + 3) << "the last word was saved, or the one before it";
 }
 
 TEST_F(ManagerTest, WithAClockSetBackOverARestartNobodyKnowsHowOldReplicasAre) {
