@@ -18,6 +18,13 @@ export function wantedValues(type: TypeInfo, item: string): Wanted | undefined {
   return index.kind !== 'string' || index.unordered || begins === '' || /[(),]/.test(begins) ? undefined : { name, begins };
 }
 
+/** How many are offered at once. */
+export const MOST_OFFERED = 12;
+
+/** Values of a field, each once: several endpoints may have objects of one name. */
+export const distinctValues = (rows: readonly Record<string, unknown>[], field: string): string[] =>
+  [...new Set(rows.map((row) => row[field]))].filter((value): value is string => typeof value === 'string' && value !== '');
+
 /** The field of an object that an index reads, where it is a field of the object itself. */
 export const fieldOf = (type: TypeInfo, name: string): string => {
   const path = type.indexes[name]?.path ?? name;
