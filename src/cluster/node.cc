@@ -51,14 +51,15 @@ Outcome NodeImpl::propose(std::string payload) {
 }
 
 /// What comes of a proposal that `ask` makes on the cluster thread. Where the lead is switched by hand, what
-/// is shown of the others is renewed before it is known: nobody is shown in step who lacks what was answered.
+/// is shown of the others is renewed before an agreement is known: nobody is shown in step who lacks what was
+/// answered.
 Outcome NodeImpl::outcome_of(const std::function<void(Member&, Member::Done)>& ask) {
   auto promise = std::make_shared<std::promise<Outcome>>();
   std::future<Outcome> future = promise->get_future();
-  calls_.put([this, promise, &ask, by_hand = roster().by_hand] {
+  calls_.put([this, promise, &ask] {
     if (!member_) return promise->set_value({Outcome::Fate::kRefused, not_serving(), {}});
-    ask(*member_, [this, promise, by_hand](Outcome outcome) {
-      if (by_hand) look();
+    ask(*member_, [this, promise](Outcome outcome) {
+      if (outcome.fate == Outcome::Fate::kAgreed && is_by_hand()) look();
       promise->set_value(std::move(outcome));
     });
   });
@@ -74,6 +75,11 @@ void NodeImpl::committed(uint64_t index) {
 Roster NodeImpl::roster() const {
   const Lock lock(mutex_);
   return own_.roster;
+}
+
+bool NodeImpl::is_by_hand() const {
+  const Lock lock(mutex_);
+  return own_.roster.by_hand;
 }
 
 void NodeImpl::take_roster(const Roster& roster) {

@@ -30,7 +30,7 @@ void NodeImpl::run_chores() {
   int round = 0;
   while (!stopping_) {
     std::this_thread::sleep_for(kChorePause);
-    if (roster().by_hand) {
+    if (is_by_hand()) {
       keep_one_vote();
     } else {
       promote_who_keeps_up();

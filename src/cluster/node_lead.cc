@@ -96,7 +96,7 @@ Result<void> NodeImpl::lead_goes_to(const std::string& id, env::Duration patienc
 }
 
 void NodeImpl::leave(env::Duration patience) {
-  if (shown().active && !roster().by_hand) (void)leadership_to("", patience);
+  if (shown().active && !is_by_hand()) (void)leadership_to("", patience);
 }
 
 env::Task<Result<std::string>> NodeImpl::take_over() {

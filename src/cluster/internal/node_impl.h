@@ -195,6 +195,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   void was_removed(const std::string& why);
   bool forgot() const;
   Shown shown() const;
+  bool is_by_hand() const;
   Outcome outcome_of(const std::function<void(Member&, Member::Done)>& ask);
   Result<void> change(ChangeKind kind, MemberId id, const std::string& context);
   void follow_addresses();
